@@ -1,0 +1,95 @@
+//! memcached, the real one.
+
+use super::find::{FindError, Program, Surroundings, ask_version, is_executable, on_path};
+use super::{Engine, EngineSettings, shared_flags};
+use peercache_core::spec::EngineKind;
+use rustix::process::geteuid;
+use std::ffi::{OsStr, OsString};
+use std::fs;
+use std::path::{self, PathBuf};
+
+/// The user without rights of its own that nearly every system has.
+const UNPRIVILEGED: &str = "nobody";
+
+/// The description of memcached.
+pub(super) struct Memcached;
+
+impl Engine for Memcached {
+    fn kind(&self) -> EngineKind {
+        EngineKind::Memcached
+    }
+
+    fn find(&self, surroundings: &Surroundings) -> Result<Program, FindError> {
+        let named = surroundings.memcached_path.as_deref().filter(|named| !named.is_empty());
+        let path = match named {
+            Some(named) => named_program(named)?,
+            None => on_path("memcached", surroundings.path.as_ref()).ok_or(FindError::NotOnPath)?,
+        };
+        let said = match ask_version(&path) {
+            Ok(line) => match version_in(&line) {
+                Some(version) => {
+                    return Ok(Program { path, version: version.to_owned() });
+                }
+                None => format!("it printed {line:?}"),
+            },
+            Err(error) => format!("it failed: {error}"),
+        };
+        Err(FindError::NotMemcached { path, said })
+    }
+
+    fn args(&self, settings: &EngineSettings) -> Vec<OsString> {
+        let mut args = shared_flags(settings);
+        // No UDP: nobody asks for it, and it is how memcached was abused to flood others.
+        args.extend(["-U", "0"].map(OsString::from));
+        if geteuid().is_root() {
+            args.extend(["-u", run_as()].map(OsString::from));
+        }
+        args
+    }
+}
+
+/// The file that the user names; relative names count from the working directory, like any argument.
+fn named_program(named: &OsStr) -> Result<PathBuf, FindError> {
+    let unreachable = |source| FindError::Unreachable { path: named.into(), source };
+    let path = path::absolute(named).map_err(unreachable)?;
+    fs::metadata(&path).map_err(unreachable)?;
+    if is_executable(&path) { Ok(path) } else { Err(FindError::NotExecutable { path }) }
+}
+
+/// memcached refuses to run as root unless told whom to become. It opens no file after that (its log is
+/// handed to it open), so a user who may do nothing is right; root itself only where there is no such user.
+fn run_as() -> &'static str {
+    let users = fs::read_to_string("/etc/passwd").unwrap_or_default();
+    let exists = users.lines().any(|line| line.split(':').next() == Some(UNPRIVILEGED));
+    if exists { UNPRIVILEGED } else { "root" }
+}
+
+fn version_in(line: &str) -> Option<&str> {
+    let version = line.strip_prefix("memcached ")?.split_whitespace().next()?;
+    version.starts_with(|first: char| first.is_ascii_digit()).then_some(version)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_version_is_memcached_and_a_number() {
+        assert_eq!(version_in("memcached 1.6.18"), Some("1.6.18"));
+        assert_eq!(version_in("memcached 1.6.21_3 (extra)"), Some("1.6.21_3"));
+        for other in
+            ["", "memcached", "memcached ", "memcached help", "xmemcached 1.6", "redis 7.0", "1.6.18"]
+        {
+            assert_eq!(version_in(other), None, "{other:?}");
+        }
+    }
+
+    #[test]
+    fn it_is_told_to_stay_local_and_without_udp() {
+        let args = Memcached.args(&EngineSettings::new(12_345, 64).unwrap());
+        let text = args.join(OsStr::new(" "));
+        let text = text.to_string_lossy();
+        assert!(text.starts_with("-l 127.0.0.1 -p 12345 -m 64 -t "), "{text}");
+        assert!(text.contains(" -I 1048576 -U 0"), "{text}");
+    }
+}

@@ -1,0 +1,102 @@
+//! Why a request failed: each error names the peers, where they are, and what each of them did.
+
+use peercache_core::key::KeyError;
+use peercache_core::protocol::Refusal;
+use peercache_core::spec::PeerId;
+use std::fmt;
+use std::net::SocketAddr;
+use thiserror::Error;
+
+/// One peer that could not do its part.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trouble {
+    /// The peer.
+    pub peer: PeerId,
+    /// Where it should be.
+    pub address: SocketAddr,
+    /// What is wrong with it, as the end of a sentence that begins with the peer.
+    pub reason: String,
+}
+
+impl fmt::Display for Trouble {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({}) {}", self.peer, self.address, self.reason)
+    }
+}
+
+fn list(troubles: &[Trouble]) -> String {
+    troubles.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+}
+
+/// Why a read has no answer.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum ReadError {
+    /// It was never sent.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// The network has no peers.
+    #[error("No peers available.")]
+    NoPeers,
+    /// No replica of the key can serve it now (P-21).
+    #[error("no replica can serve {key}: {}", list(.troubles))]
+    Unavailable {
+        /// The key, printable.
+        key: String,
+        /// Its replicas.
+        troubles: Vec<Trouble>,
+    },
+}
+
+/// Why a write was not acknowledged.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum WriteError {
+    /// It was never sent.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// The network has no peers; nothing was sent.
+    #[error("No peers available.")]
+    NoPeers,
+    /// It was never sent.
+    #[error("the value is {bytes} bytes long; the limit is {max} bytes")]
+    ValueTooLarge {
+        /// Its length.
+        bytes: usize,
+        /// The policy's limit.
+        max: usize,
+    },
+    /// The first live replica will not store it; no replica keeps an older value of the key (P-13).
+    #[error("peer {peer} refused it: {refusal}")]
+    Refused {
+        /// Who.
+        peer: PeerId,
+        /// Why.
+        refusal: Refusal,
+    },
+    /// No replica could be reached; the write was not and will not be executed.
+    #[error("no replica can store {key}: {}", list(.troubles))]
+    Unavailable {
+        /// The key, printable.
+        key: String,
+        /// Its replicas.
+        troubles: Vec<Trouble>,
+    },
+    /// It was sent and nobody confirmed it: the key may have the old value or the new one (P-13).
+    #[error("it is unknown whether the write of {key} was executed: {}", list(.troubles))]
+    Ambiguous {
+        /// The key, printable.
+        key: String,
+        /// Its replicas.
+        troubles: Vec<Trouble>,
+    },
+}
+
+/// Why one peer did not answer a question put to it alone.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum PeerError {
+    /// It is not in this network.
+    #[error("peer {0} is not in this network")]
+    Unknown(PeerId),
+    /// It did not answer.
+    #[error("peer {0}")]
+    Trouble(Trouble),
+}

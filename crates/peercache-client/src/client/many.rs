@@ -1,0 +1,107 @@
+//! Reading many keys with few requests: one multi-key `get` to each peer a round, until every key is decided.
+//!
+//! Each key has a gather of its own, so a part that fails only sends its own keys on to other replicas.
+
+use super::request::Finished;
+use super::{Client, ReadError, Value};
+use crate::answer::{Answer, Found};
+use futures_util::stream::{FuturesUnordered, StreamExt};
+use peercache_core::key::Key;
+use peercache_core::protocol::memcached::command::Command;
+use peercache_core::replication::{Outcome, Step};
+use peercache_core::router::{self, Mode, Plan};
+use std::collections::{BTreeMap, HashMap};
+
+/// Keys in one request (P-60).
+const PART_KEYS_MAX: usize = 64;
+
+/// One key on its way.
+struct Pending<'k> {
+    key: Key<'k>,
+    plan: Plan,
+    /// The last answer of each replica, for the value or the error.
+    answers: Vec<Option<Answer>>,
+    /// The replica asked in this round.
+    asked: u8,
+}
+
+pub(super) async fn get_many(client: &Client, keys: &[&[u8]]) -> Result<Vec<Option<Value>>, ReadError> {
+    let mut pending = keys.iter().map(|key| Pending::plan(client, key)).collect::<Result<Vec<_>, _>>()?;
+    let request_deadline = client.network().now() + client.topology().policy().request;
+    loop {
+        let parts = next_parts(&mut pending);
+        if parts.is_empty() {
+            break;
+        }
+        let deadline = client.attempt_deadline(request_deadline);
+        let mut asked = FuturesUnordered::new();
+        for (peer, members) in parts {
+            let keys: Vec<_> = members.iter().map(|&member| pending[member].key).collect();
+            let link = client.link(peer);
+            asked.push(async move { (members, link.call(&Command::Get(&keys), deadline).await) });
+        }
+        while let Some((members, answer)) = asked.next().await {
+            take_part(&mut pending, &members, answer);
+        }
+    }
+    pending.into_iter().map(|pending| pending.finish(client)).collect()
+}
+
+/// Whom to ask for which keys: for each peer its keys, in parts of bounded size.
+fn next_parts(pending: &mut [Pending<'_>]) -> Vec<(usize, Vec<usize>)> {
+    let mut by_peer: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+    for (member, pending) in pending.iter_mut().enumerate() {
+        if let Step::Ask(positions, _) = &pending.plan.first {
+            pending.asked = positions.lowest().unwrap_or(0);
+            let peer = router::peer_at(&pending.plan.set, pending.asked);
+            by_peer.entry(peer.get()).or_default().push(member);
+        }
+    }
+    let split = |(peer, members): (usize, Vec<usize>)| {
+        members.chunks(PART_KEYS_MAX).map(|part| (peer, part.to_vec())).collect::<Vec<_>>()
+    };
+    by_peer.into_iter().flat_map(split).collect()
+}
+
+/// Tells each key of a part what became of it.
+fn take_part(pending: &mut [Pending<'_>], members: &[usize], answer: Answer) {
+    match answer {
+        Answer::Values(found) => {
+            let by_key: HashMap<_, _> = found.into_iter().map(|f| (f.key.clone(), f)).collect();
+            for &member in members {
+                let key = pending[member].key.as_bytes();
+                // The same key may have been asked for twice, so the value is not taken away.
+                let found: Vec<Found> = by_key.get(key).cloned().into_iter().collect();
+                pending[member].take(Answer::Values(found));
+            }
+        }
+        Answer::Refused(refusal) => {
+            members.iter().for_each(|&member| pending[member].take(Answer::Refused(refusal.clone())));
+        }
+        Answer::Lost(lost) => members.iter().for_each(|&member| pending[member].take(Answer::Lost(lost))),
+        Answer::Line(_) | Answer::Stats(_) => {}
+    }
+}
+
+impl<'k> Pending<'k> {
+    fn plan(client: &Client, key: &'k [u8]) -> Result<Self, ReadError> {
+        let key = Key::new(key)?;
+        let plan = client.plan(key, Mode::Read).ok_or(ReadError::NoPeers)?;
+        let answers = plan.set.as_slice().iter().map(|_| None).collect();
+        Ok(Self { key, plan, answers, asked: 0 })
+    }
+
+    fn take(&mut self, answer: Answer) {
+        let outcome: Outcome = answer.outcome();
+        self.answers[usize::from(self.asked)] = Some(answer);
+        self.plan.first = self.plan.gather.observe(self.asked, outcome);
+    }
+
+    fn finish(mut self, client: &Client) -> Result<Option<Value>, ReadError> {
+        let verdict = match self.plan.first {
+            Step::Settled(verdict) => verdict,
+            Step::Ask(..) | Step::Pending => self.plan.gather.expire(),
+        };
+        client.read_answer(self.key, Finished { set: self.plan.set, verdict, answers: self.answers })
+    }
+}

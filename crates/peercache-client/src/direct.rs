@@ -1,0 +1,178 @@
+//! Words with one peer on a connection that nothing else uses yet: who answers, is it a cache at all (P-33), and
+//! the order to forget everything.
+
+use peercache_core::health::Incarnation;
+use peercache_core::protocol::memcached::command::Command;
+use peercache_core::protocol::memcached::reply::{Decoded, Reply, Shape, decode, number};
+use peercache_core::spec::Policy;
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+use thiserror::Error;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+/// The most bytes a peer's statistics may take; memcached's are about 3 KB.
+const STATS_BYTES_MAX: usize = 64 * 1024;
+
+/// How long a host may leave sent bytes unacknowledged before its connections count as broken. A daemon that only
+/// hangs is not concerned: its kernel acknowledges for it.
+const UNACKNOWLEDGED_MAX: Duration = Duration::from_secs(10);
+
+/// What a peer says of itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Greeting {
+    /// Which run of the daemon it is.
+    pub incarnation: Incarnation,
+    /// How many items it holds.
+    pub items: u64,
+}
+
+/// Why there is no answer. The connection is to be closed.
+#[derive(Debug, Error)]
+pub enum DirectError {
+    /// The connection failed.
+    #[error("{0}")]
+    Io(#[from] io::Error),
+    /// Nothing came in time.
+    #[error("it did not answer within {within_ms} ms")]
+    Late {
+        /// The policy's time.
+        within_ms: u128,
+    },
+    /// It was closed in the middle.
+    #[error("it closed the connection")]
+    Closed,
+    /// It is alive and will not.
+    #[error("it refused with {words:?}")]
+    Refused {
+        /// Its words.
+        words: String,
+    },
+    /// What answers does not speak memcached's protocol.
+    #[error("what listens there does not answer as a memcached does")]
+    Stranger,
+}
+
+/// Connects to a peer and greets it, each within the policy's time.
+///
+/// # Errors
+/// [`DirectError`]; no connection is left.
+pub async fn open_greeted(
+    address: SocketAddr,
+    policy: &Policy,
+) -> Result<(TcpStream, Greeting), DirectError> {
+    let late = |within: Duration| move |_| DirectError::Late { within_ms: within.as_millis() };
+    let connecting = tokio::time::timeout(policy.connect, TcpStream::connect(address));
+    let mut stream = connecting.await.map_err(late(policy.connect))??;
+    stream.set_nodelay(true)?;
+    let socket = socket2::SockRef::from(&stream);
+    socket.set_tcp_keepalive(&socket2::TcpKeepalive::new().with_time(UNACKNOWLEDGED_MAX))?;
+    socket.set_tcp_user_timeout(Some(UNACKNOWLEDGED_MAX))?;
+    let greeting =
+        tokio::time::timeout(policy.attempt, greet(&mut stream)).await.map_err(late(policy.attempt))??;
+    Ok((stream, greeting))
+}
+
+/// Asks who is there. The caller bounds the time.
+///
+/// # Errors
+/// [`DirectError`]; the connection is useless then.
+pub async fn greet<S>(stream: &mut S) -> Result<Greeting, DirectError>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let mut request = Vec::new();
+    Command::Stats.encode(&mut request);
+    stream.write_all(&request).await?;
+    let mut input = Vec::new();
+    loop {
+        if let Some(greeting) = read_stats(&input)? {
+            return Ok(greeting);
+        }
+        if input.len() > STATS_BYTES_MAX {
+            return Err(DirectError::Stranger);
+        }
+        if stream.read_buf(&mut input).await? == 0 {
+            return Err(DirectError::Closed);
+        }
+    }
+}
+
+/// Empties the peer. The caller bounds the time.
+///
+/// # Errors
+/// [`DirectError`]; unless it says that the peer refuses, the peer may or may not be empty.
+pub async fn flush<S>(stream: &mut S) -> Result<(), DirectError>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let mut request = Vec::new();
+    Command::FlushAll.encode(&mut request);
+    stream.write_all(&request).await?;
+    let mut input = Vec::new();
+    loop {
+        match decode(Shape::Line, &input, 0) {
+            Decoded::Reply(Reply::Line(b"OK"), _) => return Ok(()),
+            Decoded::Reply(Reply::Line(words) | Reply::Refused(words), _) => {
+                return Err(DirectError::Refused { words: String::from_utf8_lossy(words).into_owned() });
+            }
+            Decoded::Reply(..) | Decoded::Malformed => return Err(DirectError::Stranger),
+            Decoded::Incomplete(_) => {}
+        }
+        if stream.read_buf(&mut input).await? == 0 {
+            return Err(DirectError::Closed);
+        }
+    }
+}
+
+/// The greeting, once the statistics are complete.
+fn read_stats(mut input: &[u8]) -> Result<Option<Greeting>, DirectError> {
+    let (mut pid, mut time, mut uptime, mut items) = (None, None, None, None);
+    loop {
+        match decode(Shape::Stats, input, 0) {
+            Decoded::Incomplete(_) => return Ok(None),
+            Decoded::Reply(Reply::Stat { name, value }, taken) => {
+                input = &input[taken..];
+                match name {
+                    b"pid" => pid = number(value),
+                    b"time" => time = number(value),
+                    b"uptime" => uptime = number(value),
+                    b"curr_items" => items = number(value),
+                    _ => {}
+                }
+            }
+            Decoded::Reply(Reply::End, _) => break,
+            Decoded::Reply(..) | Decoded::Malformed => return Err(DirectError::Stranger),
+        }
+    }
+    let greeting = || {
+        let started_s = u32::try_from(time?.checked_sub(uptime?)?).ok()?;
+        let pid = u32::try_from(pid?).ok().filter(|&pid| pid != 0)?;
+        Some(Greeting { incarnation: Incarnation { pid, started_s }, items: items? })
+    };
+    greeting().map(Some).ok_or(DirectError::Stranger)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const STATS: &[u8] = b"STAT pid 42\r\nSTAT uptime 5\r\nSTAT time 1005\r\nSTAT curr_items 3\r\nEND\r\n";
+
+    #[test]
+    fn statistics_say_who_answers() {
+        let greeting = read_stats(STATS).unwrap().unwrap();
+        assert_eq!(greeting, Greeting { incarnation: Incarnation { pid: 42, started_s: 1000 }, items: 3 });
+        for split in 0..STATS.len() {
+            assert!(matches!(read_stats(&STATS[..split]), Ok(None)), "{split}");
+        }
+    }
+
+    #[test]
+    fn strangers_are_recognised() {
+        for words in [&b"-ERR unknown command\r\n"[..], b"END\r\n", b"ERROR\r\n", b"STAT pid x\r\nEND\r\n"] {
+            assert!(matches!(read_stats(words), Err(DirectError::Stranger)), "{}", words.escape_ascii());
+        }
+    }
+}

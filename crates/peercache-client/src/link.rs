@@ -1,0 +1,139 @@
+//! One pipelined connection to one peer, which opens itself when it is needed and again when it was lost.
+//!
+//! Any task may push a request; one driver task moves the bytes, so requests of one wake-up leave in one write.
+//! A time-out never closes a link (P-31): the answer stays owed, and nobody waits for it.
+
+use crate::answer::{Answer, Collector};
+use crate::driver;
+use crate::network::Network;
+use peercache_core::pipeline::{Pipeline, PipelineLimits};
+use peercache_core::protocol::memcached::command::Command;
+use peercache_core::replication::Lost;
+use peercache_core::topology::TopologyPeer;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::sync::Notify;
+
+/// A link to one peer. Dropping it closes it once what was pushed is answered or lost.
+#[derive(Debug)]
+pub(crate) struct Link {
+    shared: Arc<LinkShared>,
+}
+
+/// What the link's users and its driver share.
+#[derive(Debug)]
+pub(crate) struct LinkShared {
+    pub(crate) network: Arc<Network>,
+    pub(crate) peer: TopologyPeer,
+    state: Mutex<LinkState>,
+    /// Wakes the driver: there is output, or the link was dropped.
+    pub(crate) wake: Notify,
+    /// Wakes those who wait because the link is full.
+    drained: Notify,
+}
+
+#[derive(Debug)]
+pub(crate) struct LinkState {
+    pub(crate) pipeline: Pipeline<Collector>,
+    /// Why the link is not open, in words for users.
+    pub(crate) trouble: Option<String>,
+    /// The peer refused a moment ago; until the driver tries again, requests fail at once.
+    pub(crate) refusing: bool,
+    /// There was a connection once.
+    pub(crate) was_open: bool,
+    /// Nobody will push any more.
+    pub(crate) dropped: bool,
+}
+
+impl Link {
+    /// A link that will connect when it is first used. Must be called inside a tokio runtime.
+    pub(crate) fn open(network: Arc<Network>, peer: TopologyPeer) -> Self {
+        let pipeline = Pipeline::new(PipelineLimits::default());
+        let state = LinkState { pipeline, trouble: None, refusing: false, was_open: false, dropped: false };
+        let shared = LinkShared {
+            network,
+            peer,
+            state: Mutex::new(state),
+            wake: Notify::new(),
+            drained: Notify::new(),
+        };
+        let shared = Arc::new(shared);
+        tokio::spawn(driver::drive(Arc::clone(&shared)));
+        Self { shared }
+    }
+
+    /// Sends `command` and waits for its answer until `deadline` on the network's clock.
+    pub(crate) async fn call(&self, command: &Command<'_>, deadline: Duration) -> Answer {
+        let pushed = match self.shared.push(command, deadline) {
+            Ok(pushed) => pushed,
+            Err(NotPushed::Refusing) => return Answer::Lost(Lost::NotSent),
+            Err(NotPushed::Full) => {
+                let until = self.shared.network.instant(deadline);
+                match tokio::time::timeout_at(until, self.push_when_drained(command, deadline)).await {
+                    Ok(Some(pushed)) => pushed,
+                    Ok(None) | Err(_) => return Answer::Lost(Lost::NotSent),
+                }
+            }
+        };
+        // The driver keeps the deadline and answers every collector; it only vanishes with the runtime.
+        pushed.await.unwrap_or(Answer::Lost(Lost::Ambiguous))
+    }
+
+    /// Why the peer is not connected, if it is not.
+    pub(crate) fn trouble(&self) -> Option<String> {
+        self.shared.lock().trouble.clone()
+    }
+
+    /// Parks the request until the link has room (P-60).
+    async fn push_when_drained(&self, command: &Command<'_>, deadline: Duration) -> Option<Pushed> {
+        loop {
+            let mut drained = std::pin::pin!(self.shared.drained.notified());
+            drained.as_mut().enable();
+            match self.shared.push(command, deadline) {
+                Ok(pushed) => return Some(pushed),
+                Err(NotPushed::Refusing) => return None,
+                Err(NotPushed::Full) => drained.await,
+            }
+        }
+    }
+}
+
+impl Drop for Link {
+    fn drop(&mut self) {
+        self.shared.lock().dropped = true;
+        self.shared.wake.notify_one();
+    }
+}
+
+type Pushed = tokio::sync::oneshot::Receiver<Answer>;
+
+enum NotPushed {
+    Refusing,
+    Full,
+}
+
+impl LinkShared {
+    pub(crate) fn lock(&self) -> MutexGuard<'_, LinkState> {
+        // No code that holds the lock can leave the state half changed.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn push(&self, command: &Command<'_>, deadline: Duration) -> Result<Pushed, NotPushed> {
+        let mut state = self.lock();
+        if state.refusing {
+            return Err(NotPushed::Refusing);
+        }
+        if state.pipeline.is_full() {
+            return Err(NotPushed::Full);
+        }
+        let (collector, answer) = Collector::new();
+        state.pipeline.push(command, collector, deadline);
+        drop(state);
+        self.wake.notify_one();
+        Ok(answer)
+    }
+
+    pub(crate) fn ring_drained(&self) {
+        self.drained.notify_waiters();
+    }
+}

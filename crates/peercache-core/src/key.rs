@@ -1,0 +1,110 @@
+//! A key that is safe to put on a wire.
+//!
+//! A [`Key`] is checked once, where it enters; everything behind that point may write it into a command line
+//! without looking again. The rules are memcached's: 1 to 250 bytes, no space and no control byte (P-60).
+
+use core::fmt;
+use thiserror::Error;
+
+/// The longest key memcached takes, in bytes (its `KEY_MAX_LENGTH`).
+pub const KEY_BYTES_MAX: usize = 250;
+
+/// A key of 1 to [`KEY_BYTES_MAX`] bytes without spaces or control bytes.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Key<'a>(&'a [u8]);
+
+impl<'a> Key<'a> {
+    /// Checks `bytes` and wraps them.
+    ///
+    /// # Errors
+    /// [`KeyError`] says which rule the bytes break, and where.
+    pub fn new(bytes: &'a [u8]) -> Result<Self, KeyError> {
+        if bytes.is_empty() {
+            return Err(KeyError::Empty);
+        }
+        if bytes.len() > KEY_BYTES_MAX {
+            return Err(KeyError::TooLong { bytes: bytes.len() });
+        }
+        match bytes.iter().position(|&byte| !is_allowed(byte)) {
+            Some(at) => Err(KeyError::Forbidden { byte: bytes[at], at }),
+            None => Ok(Self(bytes)),
+        }
+    }
+
+    /// The key's bytes, as they go over the wire.
+    #[must_use]
+    pub fn as_bytes(self) -> &'a [u8] {
+        self.0
+    }
+}
+
+impl fmt::Debug for Key<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Key({})", self.0.escape_ascii())
+    }
+}
+
+impl fmt::Display for Key<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0.escape_ascii())
+    }
+}
+
+fn is_allowed(byte: u8) -> bool {
+    byte > b' ' && byte != 0x7f
+}
+
+/// Why some bytes cannot be a key. Nothing was sent anywhere.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum KeyError {
+    /// The key has no bytes.
+    #[error("the key is empty; a key has 1 to {KEY_BYTES_MAX} bytes")]
+    Empty,
+    /// The key is longer than [`KEY_BYTES_MAX`].
+    #[error("the key is {bytes} bytes long; a key has 1 to {KEY_BYTES_MAX} bytes")]
+    TooLong {
+        /// Its length.
+        bytes: usize,
+    },
+    /// A space or a control byte, which would end or change the command that carries the key.
+    #[error(
+        "the key has the byte 0x{byte:02x} at position {at}; \
+         spaces and control bytes are not allowed in keys"
+    )]
+    Forbidden {
+        /// The first offending byte.
+        byte: u8,
+        /// Its index in the key, from 0.
+        at: usize,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::string::ToString;
+    use alloc::vec;
+
+    #[test]
+    fn lengths_from_1_to_250_are_keys() {
+        assert!(Key::new(b"a").is_ok());
+        assert!(Key::new(&vec![b'k'; 250]).is_ok());
+        assert_eq!(Key::new(b""), Err(KeyError::Empty));
+        assert_eq!(Key::new(&vec![b'k'; 251]), Err(KeyError::TooLong { bytes: 251 }));
+    }
+
+    #[test]
+    fn bytes_that_would_change_the_command_are_refused() {
+        for byte in [0, b'\t', b'\r', b'\n', b' ', 0x1f, 0x7f] {
+            let key = [b'a', byte, b'b'];
+            assert_eq!(Key::new(&key), Err(KeyError::Forbidden { byte, at: 1 }));
+        }
+        assert!(Key::new("schlüssel".as_bytes()).is_ok(), "bytes above 0x7f are memcached keys");
+    }
+
+    #[test]
+    fn the_error_names_the_byte_and_where_it_stands() {
+        let error = Key::new(b"a b").unwrap_err();
+        assert!(error.to_string().contains("0x20 at position 1"), "{error}");
+    }
+}

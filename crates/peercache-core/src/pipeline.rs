@@ -1,0 +1,382 @@
+//! One pipelined connection to one peer, without the connection: what goes out, who waits for which answer, and
+//! what is lost when it ends.
+//!
+//! Answers come in the order of the requests, so a queue of [`Waiting`] entries is the whole bookkeeping. An
+//! attempt whose time is over gives its token back, but its entry stays: the peer still owes that answer, and
+//! until it has come nobody may believe that the request was not executed (P-13, P-31).
+//!
+//! Times are durations since an origin that the driver chooses; this module reads no clock.
+
+use crate::protocol::memcached::command::Command;
+use crate::protocol::memcached::reply::{Decoded, Reply, Shape, decode};
+use crate::replication::Lost;
+use alloc::collections::VecDeque;
+use alloc::vec::Vec;
+use core::time::Duration;
+
+/// Bounds of one link (P-60).
+#[derive(Debug, Clone, Copy)]
+pub struct PipelineLimits {
+    /// Unsent bytes at which it counts as full [4 MiB]. One request may go over: its size is bounded elsewhere.
+    pub output_bytes_max: usize,
+    /// Unanswered requests at which it counts as full [4096].
+    pub waiting_max: usize,
+    /// The largest value a peer may answer [128 MiB: what memcached's largest item limit allows, and some].
+    pub value_bytes_max: usize,
+}
+
+impl Default for PipelineLimits {
+    fn default() -> Self {
+        Self { output_bytes_max: 4 << 20, waiting_max: 4096, value_bytes_max: 128 << 20 }
+    }
+}
+
+#[derive(Debug)]
+struct Waiting<T> {
+    /// Who waits; none when its attempt is over.
+    token: Option<T>,
+    shape: Shape,
+    is_write: bool,
+    deadline: Duration,
+    /// Bytes of the request, for taking it back unsent.
+    bytes: usize,
+}
+
+/// A piece of an answer, for whoever waits for it.
+#[derive(Debug)]
+pub enum Answered<'a, T> {
+    /// More pieces follow.
+    Part(&'a mut T, Reply<'a>),
+    /// The answer is complete.
+    Last(T, Reply<'a>),
+}
+
+/// The peer sent something that is no answer to what it was asked; the link must be closed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Malformed;
+
+/// The two directions of one link. `T` is whatever the driver wants back with an answer.
+#[derive(Debug)]
+pub struct Pipeline<T> {
+    limits: PipelineLimits,
+    output: Vec<u8>,
+    input: Vec<u8>,
+    waiting: VecDeque<Waiting<T>>,
+    /// How many of `waiting`, from the front, were handed to the network.
+    sent: usize,
+    /// How many of `waiting`, from the front, are past their deadline.
+    expired: usize,
+    /// How many of the expired are writes.
+    abandoned_writes: usize,
+}
+
+impl<T> Pipeline<T> {
+    /// An idle pipeline.
+    #[must_use]
+    pub fn new(limits: PipelineLimits) -> Self {
+        Self {
+            limits,
+            output: Vec::new(),
+            input: Vec::new(),
+            waiting: VecDeque::new(),
+            sent: 0,
+            expired: 0,
+            abandoned_writes: 0,
+        }
+    }
+
+    /// Whether a request must wait before it is pushed.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.waiting.len() >= self.limits.waiting_max || self.output.len() >= self.limits.output_bytes_max
+    }
+
+    /// Appends a request. Its answer is waited for until `deadline`.
+    pub fn push(&mut self, command: &Command<'_>, token: T, deadline: Duration) {
+        let before = self.output.len();
+        command.encode(&mut self.output);
+        self.waiting.push_back(Waiting {
+            token: Some(token),
+            shape: command.shape(),
+            is_write: command.is_write(),
+            deadline,
+            bytes: self.output.len() - before,
+        });
+    }
+
+    /// Whether there is something to send.
+    #[must_use]
+    pub fn has_output(&self) -> bool {
+        !self.output.is_empty()
+    }
+
+    /// Moves everything to send behind `out`. From now on it counts as sent: what happens to it is unknown.
+    pub fn take_output(&mut self, out: &mut Vec<u8>) {
+        if out.is_empty() {
+            core::mem::swap(out, &mut self.output);
+        } else {
+            out.append(&mut self.output);
+        }
+        self.sent = self.waiting.len();
+    }
+
+    /// Takes bytes from the peer and hands every piece of an answer to `deliver`.
+    ///
+    /// # Errors
+    /// [`Malformed`]: the link must be closed; [`Self::lose_sent`] tells the rest.
+    pub fn handle_input(
+        &mut self,
+        bytes: &[u8],
+        mut deliver: impl FnMut(Answered<'_, T>),
+    ) -> Result<(), Malformed> {
+        if self.input.is_empty() {
+            let used = self.decode_all(bytes, &mut deliver)?;
+            self.input.extend_from_slice(&bytes[used..]);
+            return Ok(());
+        }
+        let mut input = core::mem::take(&mut self.input);
+        input.extend_from_slice(bytes);
+        let used = self.decode_all(&input, &mut deliver)?;
+        input.drain(..used);
+        self.input = input;
+        Ok(())
+    }
+
+    fn decode_all(
+        &mut self,
+        input: &[u8],
+        deliver: &mut impl FnMut(Answered<'_, T>),
+    ) -> Result<usize, Malformed> {
+        let mut used = 0;
+        while used < input.len() {
+            // Nothing was asked, so nothing may be answered.
+            let front = self.waiting.front_mut().filter(|_| self.sent > 0).ok_or(Malformed)?;
+            match decode(front.shape, &input[used..], self.limits.value_bytes_max) {
+                Decoded::Malformed => return Err(Malformed),
+                Decoded::Incomplete(_) => break,
+                Decoded::Reply(reply, taken) => {
+                    used += taken;
+                    if !reply.is_last() {
+                        if let Some(token) = &mut front.token {
+                            deliver(Answered::Part(token, reply));
+                        }
+                    } else if let Some(token) = self.pop_answered() {
+                        deliver(Answered::Last(token, reply));
+                    }
+                }
+            }
+        }
+        Ok(used)
+    }
+
+    fn pop_answered(&mut self) -> Option<T> {
+        let entry = self.waiting.pop_front()?;
+        self.sent -= 1;
+        if self.expired > 0 {
+            self.expired -= 1;
+            self.abandoned_writes -= usize::from(entry.is_write);
+        }
+        entry.token
+    }
+
+    /// Ends the attempts whose deadline is not after `now`. Those that were sent stay owed; the others are taken
+    /// back and will never be sent.
+    pub fn expire(&mut self, now: Duration, mut lost: impl FnMut(T, Lost)) {
+        while self.expired < self.sent && self.waiting[self.expired].deadline <= now {
+            let entry = &mut self.waiting[self.expired];
+            self.expired += 1;
+            self.abandoned_writes += usize::from(entry.is_write);
+            if let Some(token) = entry.token.take() {
+                lost(token, Lost::Ambiguous);
+            }
+        }
+        let unsent = self.waiting.iter().skip(self.sent);
+        let late = unsent.take_while(|entry| entry.deadline <= now).count();
+        let bytes: usize = self.waiting.range(self.sent..self.sent + late).map(|entry| entry.bytes).sum();
+        self.output.drain(..bytes);
+        for entry in self.waiting.drain(self.sent..self.sent + late) {
+            entry.token.into_iter().for_each(|token| lost(token, Lost::NotSent));
+        }
+    }
+
+    /// When [`Self::expire`] has something to do next.
+    #[must_use]
+    pub fn next_deadline(&self) -> Option<Duration> {
+        let oldest = |from: usize, to: usize| (from < to).then(|| self.waiting[from].deadline);
+        let sent = oldest(self.expired, self.sent);
+        let unsent = oldest(self.sent, self.waiting.len());
+        sent.into_iter().chain(unsent).min()
+    }
+
+    /// Whether the peer owes an answer.
+    #[must_use]
+    pub fn is_owed(&self) -> bool {
+        self.sent > 0
+    }
+
+    /// How many writes are unanswered whose attempts are over: this link is a barrier to a return (P-31).
+    #[must_use]
+    pub fn abandoned_writes(&self) -> usize {
+        self.abandoned_writes
+    }
+
+    /// The connection is gone: what was sent is lost, what was not can go over the next one. Tells whether writes
+    /// were sent and not answered; the peer may still execute those.
+    pub fn lose_sent(&mut self, mut lost: impl FnMut(T)) -> bool {
+        let mut wrote = false;
+        for entry in self.waiting.drain(..self.sent) {
+            wrote |= entry.is_write;
+            entry.token.into_iter().for_each(&mut lost);
+        }
+        self.input = Vec::new();
+        (self.sent, self.expired, self.abandoned_writes) = (0, 0, 0);
+        wrote
+    }
+
+    /// There will be no connection: gives back what was never sent.
+    pub fn lose_unsent(&mut self, mut lost: impl FnMut(T)) {
+        self.output = Vec::new();
+        for entry in self.waiting.drain(self.sent..) {
+            entry.token.into_iter().for_each(&mut lost);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::key::Key;
+    use alloc::vec;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn key(text: &str) -> Key<'_> {
+        Key::new(text.as_bytes()).unwrap()
+    }
+
+    fn set(pipeline: &mut Pipeline<u32>, token: u32, deadline: Duration) {
+        pipeline.push(&Command::Set { key: key("k"), flags: 0, exptime: 0, value: b"v" }, token, deadline);
+    }
+
+    fn get(pipeline: &mut Pipeline<u32>, token: u32, deadline: Duration) {
+        pipeline.push(&Command::Get(&[key("k")]), token, deadline);
+    }
+
+    fn send(pipeline: &mut Pipeline<u32>) -> Vec<u8> {
+        let mut out = Vec::new();
+        pipeline.take_output(&mut out);
+        out
+    }
+
+    fn answers(pipeline: &mut Pipeline<u32>, bytes: &[u8]) -> Vec<u32> {
+        let mut tokens = vec![];
+        let deliver = |answered: Answered<'_, u32>| {
+            if let Answered::Last(token, _) = answered {
+                tokens.push(token);
+            }
+        };
+        pipeline.handle_input(bytes, deliver).unwrap();
+        tokens
+    }
+
+    fn losses(pipeline: &mut Pipeline<u32>, now: Duration) -> Vec<(u32, Lost)> {
+        let mut lost = vec![];
+        pipeline.expire(now, |token, fate| lost.push((token, fate)));
+        lost
+    }
+
+    #[test]
+    fn answers_find_their_tokens_in_order_at_every_split() {
+        let wire = b"VALUE k 0 2\r\n\r\n\r\nEND\r\nSTORED\r\nEND\r\n";
+        for split in 0..wire.len() {
+            let mut pipeline = Pipeline::new(PipelineLimits::default());
+            get(&mut pipeline, 1, SECOND);
+            set(&mut pipeline, 2, SECOND);
+            get(&mut pipeline, 3, SECOND);
+            send(&mut pipeline);
+            let mut tokens = answers(&mut pipeline, &wire[..split]);
+            tokens.extend(answers(&mut pipeline, &wire[split..]));
+            assert_eq!(tokens, [1, 2, 3], "split at {split}");
+            assert!(!pipeline.is_owed());
+        }
+    }
+
+    #[test]
+    fn p13_a_sent_attempt_expires_as_ambiguous_and_its_answer_stays_owed() {
+        let mut pipeline = Pipeline::new(PipelineLimits::default());
+        set(&mut pipeline, 1, SECOND);
+        send(&mut pipeline);
+        set(&mut pipeline, 2, 2 * SECOND);
+        assert_eq!(losses(&mut pipeline, SECOND), [(1, Lost::Ambiguous)]);
+        assert_eq!(losses(&mut pipeline, SECOND), []);
+        assert_eq!(pipeline.abandoned_writes(), 1);
+        send(&mut pipeline);
+        assert_eq!(answers(&mut pipeline, b"STORED\r\n"), [], "nobody waits for a late answer");
+        assert_eq!(pipeline.abandoned_writes(), 0, "but with it the debt is paid");
+        assert_eq!(answers(&mut pipeline, b"STORED\r\n"), [2]);
+    }
+
+    #[test]
+    fn p13_an_unsent_attempt_expires_as_not_sent_and_is_never_sent() {
+        let mut pipeline = Pipeline::new(PipelineLimits::default());
+        set(&mut pipeline, 1, SECOND);
+        get(&mut pipeline, 2, 2 * SECOND);
+        assert_eq!(losses(&mut pipeline, SECOND), [(1, Lost::NotSent)]);
+        assert_eq!(send(&mut pipeline), b"get k\r\n");
+        assert_eq!(answers(&mut pipeline, b"END\r\n"), [2]);
+    }
+
+    #[test]
+    fn p13_a_lost_connection_tells_sent_from_unsent() {
+        let mut pipeline = Pipeline::new(PipelineLimits::default());
+        get(&mut pipeline, 1, SECOND);
+        send(&mut pipeline);
+        set(&mut pipeline, 2, SECOND);
+        let mut lost = vec![];
+        assert!(!pipeline.lose_sent(|token| lost.push(token)), "no write was sent");
+        assert_eq!(lost, [1]);
+        assert_eq!(send(&mut pipeline), b"set k 0 0 1\r\nv\r\n", "what was not sent goes over the next one");
+        assert!(pipeline.lose_sent(|_| {}), "the write may be executed after the connection is gone");
+        assert!(!pipeline.has_output() && !pipeline.is_owed());
+    }
+
+    #[test]
+    fn without_a_connection_the_unsent_is_given_back() {
+        let mut pipeline = Pipeline::new(PipelineLimits::default());
+        set(&mut pipeline, 1, SECOND);
+        let mut lost = vec![];
+        pipeline.lose_unsent(|token| lost.push(token));
+        assert_eq!(lost, [1]);
+        assert!(!pipeline.has_output());
+    }
+
+    #[test]
+    fn an_answer_to_nothing_is_malformed() {
+        let mut pipeline: Pipeline<u32> = Pipeline::new(PipelineLimits::default());
+        assert_eq!(pipeline.handle_input(b"STORED\r\n", |_| {}), Err(Malformed));
+        get(&mut pipeline, 1, SECOND);
+        assert_eq!(pipeline.handle_input(b"END\r\n", |_| {}), Err(Malformed), "it was not even sent");
+    }
+
+    #[test]
+    fn the_next_deadline_is_that_of_the_oldest_attempt() {
+        let mut pipeline = Pipeline::new(PipelineLimits::default());
+        assert_eq!(pipeline.next_deadline(), None);
+        get(&mut pipeline, 1, SECOND);
+        send(&mut pipeline);
+        get(&mut pipeline, 2, 2 * SECOND);
+        assert_eq!(pipeline.next_deadline(), Some(SECOND));
+        losses(&mut pipeline, SECOND);
+        assert_eq!(pipeline.next_deadline(), Some(2 * SECOND));
+    }
+
+    #[test]
+    fn it_is_full_at_its_limits() {
+        let limits = PipelineLimits { waiting_max: 2, ..PipelineLimits::default() };
+        let mut pipeline = Pipeline::new(limits);
+        get(&mut pipeline, 1, SECOND);
+        assert!(!pipeline.is_full());
+        get(&mut pipeline, 2, SECOND);
+        assert!(pipeline.is_full());
+    }
+}

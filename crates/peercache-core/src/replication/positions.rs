@@ -1,0 +1,84 @@
+//! A set of positions in a replica set: one byte, since a replica set has at most eight peers.
+
+use core::fmt;
+
+/// Which replicas of a key, by their position; 0 is the owner.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct Positions(u8);
+
+impl Positions {
+    /// No replica.
+    pub const NONE: Self = Self(0);
+
+    /// The first `count` replicas.
+    #[must_use]
+    pub fn first(count: usize) -> Self {
+        (0..count.min(8) as u8).collect()
+    }
+
+    /// Adds one.
+    #[inline]
+    pub fn insert(&mut self, position: u8) {
+        self.0 |= 1 << position;
+    }
+
+    /// Takes one away.
+    #[inline]
+    pub fn remove(&mut self, position: u8) {
+        self.0 &= !(1 << position);
+    }
+
+    /// Whether it is among them.
+    #[must_use]
+    #[inline]
+    pub const fn contains(self, position: u8) -> bool {
+        self.0 & (1 << position) != 0
+    }
+
+    /// Those of either.
+    #[must_use]
+    #[inline]
+    pub const fn and(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// Those of this set that are not in `other`.
+    #[must_use]
+    #[inline]
+    pub const fn without(self, other: Self) -> Self {
+        Self(self.0 & !other.0)
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    #[inline]
+    pub const fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    /// The one nearest to the owner.
+    #[must_use]
+    #[inline]
+    pub fn lowest(self) -> Option<u8> {
+        (self.0 != 0).then(|| self.0.trailing_zeros() as u8)
+    }
+
+    /// Each, from the owner on.
+    pub fn iter(self) -> impl Iterator<Item = u8> {
+        (0..8).filter(move |&position| self.contains(position))
+    }
+}
+
+impl FromIterator<u8> for Positions {
+    fn from_iter<I: IntoIterator<Item = u8>>(positions: I) -> Self {
+        let mut set = Self::NONE;
+        positions.into_iter().for_each(|position| set.insert(position));
+        set
+    }
+}
+
+impl fmt::Debug for Positions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.iter()).finish()
+    }
+}

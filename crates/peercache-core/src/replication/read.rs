@@ -1,0 +1,68 @@
+//! Reading: one replica after the other, until one can decide (P-20, P-21).
+//!
+//! A hit decides. A miss decides when the replica that says so is not warming; a warming one has forgotten, so
+//! its miss is passed to the next. Lost and refused attempts go to the next as well.
+
+use super::{Answer, Ask, Outcome, Positions, Step, Verdict};
+
+/// Which replicas a read may ask, as the plan found them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ReadGather {
+    /// To be asked first, from the owner on.
+    first: Positions,
+    /// To be asked when the first are used up: readable, but suspect.
+    last: Positions,
+    /// Those whose miss decides nothing.
+    warming: Positions,
+    asked: Option<u8>,
+    /// Whether some readable replica failed to answer, or never could be asked.
+    silent: bool,
+}
+
+impl ReadGather {
+    /// A read of a key with `replicas` copies, of which `first` and then `last` may be asked.
+    #[must_use]
+    pub fn new(replicas: usize, first: Positions, last: Positions, warming: Positions) -> Self {
+        let silent = !Positions::first(replicas).without(first).without(last).is_empty();
+        Self { first, last, warming, asked: None, silent }
+    }
+
+    /// Whom to ask first.
+    pub fn begin(&mut self) -> Step {
+        self.next()
+    }
+
+    pub(super) fn observe(&mut self, position: u8, outcome: &Outcome) -> Step {
+        if self.asked != Some(position) {
+            return Step::Pending;
+        }
+        match outcome {
+            Outcome::Hit => settled(Answer::Hit(position)),
+            Outcome::Miss if !self.warming.contains(position) => settled(Answer::Miss),
+            Outcome::Miss => self.next(),
+            _ => {
+                self.silent = true;
+                self.next()
+            }
+        }
+    }
+
+    pub(super) fn expire(&mut self) -> Verdict {
+        Verdict { answer: Answer::Unavailable, unreadable: Positions::NONE }
+    }
+
+    fn next(&mut self) -> Step {
+        let Some(position) = self.first.lowest().or(self.last.lowest()) else {
+            // Every replica was asked and none has it, or some copy could not be consulted.
+            return settled(if self.silent { Answer::Unavailable } else { Answer::Miss });
+        };
+        self.first.remove(position);
+        self.last.remove(position);
+        self.asked = Some(position);
+        Step::Ask([position].into_iter().collect(), Ask::Request)
+    }
+}
+
+fn settled(answer: Answer) -> Step {
+    Step::Settled(Verdict { answer, unreadable: Positions::NONE })
+}

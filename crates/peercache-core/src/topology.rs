@@ -1,0 +1,115 @@
+//! One network at one moment: its peers, its ring, its policy. Immutable; a change builds the next epoch.
+
+use crate::health::{PeerCell, Phase};
+use crate::ring::{PeerIndex, Ring, RingError, RingMember};
+use crate::spec::{NetworkName, NetworkSpec, PeerId, PeerSpec, Policy, Replication};
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+/// A peer and what this process knows of it. The cell outlives the epoch, the rest does not.
+#[derive(Debug, Clone)]
+pub struct TopologyPeer {
+    /// Who it is and where.
+    pub spec: PeerSpec,
+    /// How it stands.
+    pub cell: Arc<PeerCell>,
+}
+
+/// An immutable snapshot of a network.
+#[derive(Debug)]
+pub struct Topology {
+    epoch: u64,
+    name: NetworkName,
+    ring: Option<Ring>,
+    peers: Vec<TopologyPeer>,
+    replication: Replication,
+    policy: Policy,
+}
+
+impl Topology {
+    /// Builds the first epoch of `spec`, with every peer `up` until it shows otherwise. A network without peers
+    /// is a topology without a ring: every request to it is answered by "No peers available."
+    ///
+    /// # Errors
+    /// What [`Ring::build`] says of the peers.
+    pub fn build(spec: &NetworkSpec) -> Result<Self, RingError> {
+        Self::with_phases(spec, |_| Phase::Up)
+    }
+
+    /// As [`Self::build`], with each peer's phase as somebody who remembers it tells.
+    ///
+    /// # Errors
+    /// What [`Ring::build`] says of the peers.
+    pub fn with_phases(spec: &NetworkSpec, phase: impl Fn(&PeerId) -> Phase) -> Result<Self, RingError> {
+        let members: Vec<_> =
+            spec.peers.iter().map(|peer| RingMember { id: &peer.id, weight: peer.weight }).collect();
+        let ring = match Ring::build(&members, spec.vnodes, spec.hash) {
+            Err(RingError::Empty) => None,
+            ring => Some(ring?),
+        };
+        let cell = |peer: &PeerSpec| Arc::new(PeerCell::starting(phase(&peer.id)));
+        let peer = |spec: &PeerSpec| TopologyPeer { spec: spec.clone(), cell: cell(spec) };
+        Ok(Self {
+            epoch: 1,
+            name: spec.name.clone(),
+            ring,
+            peers: spec.peers.iter().map(peer).collect(),
+            replication: spec.replication,
+            policy: spec.policy,
+        })
+    }
+
+    /// Counts the changes of the network as this process saw them, from 1.
+    #[must_use]
+    pub fn epoch(&self) -> u64 {
+        self.epoch
+    }
+
+    /// The network's name.
+    #[must_use]
+    pub fn name(&self) -> &NetworkName {
+        &self.name
+    }
+
+    /// The ring; none while the network has no peers.
+    #[must_use]
+    pub fn ring(&self) -> Option<&Ring> {
+        self.ring.as_ref()
+    }
+
+    /// The peers, as [`PeerIndex`] counts them.
+    #[must_use]
+    pub fn peers(&self) -> &[TopologyPeer] {
+        &self.peers
+    }
+
+    /// One peer.
+    #[must_use]
+    pub fn peer(&self, index: PeerIndex) -> &TopologyPeer {
+        &self.peers[index.get()]
+    }
+
+    /// The place of the peer `id`, if it is in the network.
+    #[must_use]
+    pub fn position(&self, id: &PeerId) -> Option<usize> {
+        self.peers.iter().position(|peer| peer.spec.id == *id)
+    }
+
+    /// Copies per key as asked for; a smaller network keeps as many as it has peers.
+    #[must_use]
+    pub fn replication(&self) -> Replication {
+        self.replication
+    }
+
+    /// Whether a key has a second replica that can stand in for the first.
+    #[must_use]
+    pub fn has_siblings(&self) -> bool {
+        self.peers.len() > 1 && self.replication.get() > 1
+    }
+
+    /// How requests behave.
+    #[must_use]
+    pub fn policy(&self) -> &Policy {
+        &self.policy
+    }
+}

@@ -1,0 +1,1 @@
+//! Peercache makes many cache daemons act as one.

@@ -1,0 +1,2 @@
+//! The `peercache` command.
+fn main() {}

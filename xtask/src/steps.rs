@@ -1,0 +1,138 @@
+//! What each task does, as data: to change what "done" means, change the tables of this file and nothing else.
+//!
+//! Steps run in order and the first that fails ends the task, so cheap steps come first. No step may be skipped
+//! and none judges by the clock.
+
+use crate::{tidy, tools};
+use std::path::Path;
+
+/// A verb of `cargo xtask`.
+#[derive(Debug)]
+pub(crate) struct Task {
+    /// The word that is typed.
+    pub(crate) name: &'static str,
+    /// One line for the help.
+    pub(crate) about: &'static str,
+    /// Its steps, group by group.
+    pub(crate) groups: &'static [&'static [Step]],
+    /// What `--all` adds; a task with none does not know the flag.
+    pub(crate) longer: &'static [Step],
+}
+
+/// One step of a task; its time is printed at the end.
+#[derive(Debug)]
+pub(crate) struct Step {
+    /// Its name in the output.
+    pub(crate) name: &'static str,
+    /// What it does.
+    pub(crate) work: Work,
+}
+
+/// What a step does.
+#[derive(Debug)]
+pub(crate) enum Work {
+    /// Runs cargo in the repository, with some variables set.
+    Cargo {
+        /// The arguments of cargo.
+        args: &'static [&'static str],
+        /// Names and values added to the environment.
+        env: &'static [(&'static str, &'static str)],
+    },
+    /// Calls a function of this program with the repository's folder.
+    Own(fn(&Path) -> Result<(), String>),
+}
+
+const fn cargo(name: &'static str, args: &'static [&'static str]) -> Step {
+    Step { name, work: Work::Cargo { args, env: &[] } }
+}
+
+const fn own(name: &'static str, work: fn(&Path) -> Result<(), String>) -> Step {
+    Step { name, work: Work::Own(work) }
+}
+
+/// Every task, in the order it is listed to people.
+pub(crate) const TASKS: &[Task] = &[
+    Task {
+        name: "check",
+        about: "format, style, lints, documentation, dependencies: all that needs no run of the product",
+        groups: &[CHECK],
+        longer: &[],
+    },
+    Task {
+        name: "test",
+        about: "check, then every test on real daemons; --all adds the longer runs",
+        groups: &[DAEMONS, CHECK, TESTS],
+        longer: LONGER,
+    },
+    Task { name: "bench", about: "the benchmarks", groups: &[BENCHES], longer: &[] },
+    Task {
+        name: "tidy",
+        about: "only the style rules of our own, in a second",
+        groups: &[TIDY],
+        longer: &[],
+    },
+];
+
+const TIDY: &[Step] = &[own("tidy", tidy::run)];
+
+const CHECK: &[Step] = &[
+    cargo("format", &["fmt", "--all", "--check"]),
+    own("tidy", tidy::run),
+    cargo("clippy", &["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]),
+    Step {
+        name: "docs",
+        work: Work::Cargo {
+            args: &["doc", "--workspace", "--no-deps"],
+            env: &[("RUSTDOCFLAGS", "-D warnings")],
+        },
+    },
+    own("deny", tools::deny),
+];
+
+/// First of all, because a missing daemon should be known before the long builds.
+const DAEMONS: &[Step] = &[own("memcached", tools::memcached)];
+
+/// Benchmarks are left out of the tests: they are compiled by clippy and run by `bench`. The programs are built
+/// first because tests start them.
+const TESTS: &[Step] = &[
+    cargo("build programs", &["build", "--workspace", "--bins"]),
+    cargo("build tests", &["test", "--workspace", "--lib", "--bins", "--tests", "--examples", "--no-run"]),
+    cargo("tests", &["test", "--workspace", "--lib", "--bins", "--tests", "--examples", "--no-fail-fast"]),
+    cargo("doc tests", &["test", "--workspace", "--doc"]),
+];
+
+/// The same tests on the code that users run: other timing, overflow wraps, debug assertions are gone.
+const LONGER: &[Step] = &[cargo(
+    "tests, release",
+    &["test", "--workspace", "--release", "--lib", "--bins", "--tests", "--examples", "--no-fail-fast"],
+)];
+
+/// A benchmark that does not measure time (instruction counts) is one more row here.
+const BENCHES: &[Step] = &[cargo("benchmarks", &["bench", "--workspace"])];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_steps_are_distinct_within_a_task() {
+        for task in TASKS {
+            let steps = task.groups.iter().copied().flatten().chain(task.longer);
+            let mut names: Vec<_> = steps.map(|step| step.name).collect();
+            let count = names.len();
+            names.sort_unstable();
+            names.dedup();
+            assert_eq!(names.len(), count, "{}", task.name);
+        }
+    }
+
+    #[test]
+    fn cargo_never_runs_on_the_default_members_alone() {
+        let steps = TASKS.iter().flat_map(|task| task.groups.iter().copied().flatten().chain(task.longer));
+        for step in steps {
+            if let Work::Cargo { args, .. } = step.work {
+                assert!(args.contains(&"--workspace") || args.contains(&"--all"), "{}", step.name);
+            }
+        }
+    }
+}
