@@ -78,8 +78,9 @@ fn table(task: &str, done: &[Timed]) -> String {
     let total: Duration = done.iter().map(|step| step.took).sum();
     let failed = done.iter().any(|step| step.failure.is_some());
     let rows = done.iter().map(|step| (step.name, step.took, step.failure.is_some()));
+    let sum = (done.len() > 1).then_some((task, total, failed));
     let mut text = String::new();
-    for (name, took, failed) in rows.chain([(task, total, failed)]) {
+    for (name, took, failed) in rows.chain(sum) {
         let verdict = if failed { "FAILED" } else { "ok" };
         text.push_str(&format!("{name:<16} {:>8.1} s  {verdict}\n", took.as_secs_f64()));
     }

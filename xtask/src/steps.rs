@@ -1,7 +1,8 @@
-//! What each task does, as data: to change what "done" means, change the tables of this file and nothing else.
+//! What each task does, as data: to change what "done" means, change the tables of this file and nothing
+//! else.
 //!
-//! Steps run in order and the first that fails ends the task, so cheap steps come first. No step may be skipped
-//! and none judges by the clock.
+//! Steps run in order and the first that fails ends the task, so cheap steps come first. No step may be
+//! skipped and none judges by the clock.
 
 use crate::{tidy, tools};
 use std::path::Path;
@@ -92,8 +93,8 @@ const CHECK: &[Step] = &[
 /// First of all, because a missing daemon should be known before the long builds.
 const DAEMONS: &[Step] = &[own("memcached", tools::memcached)];
 
-/// Benchmarks are left out of the tests: they are compiled by clippy and run by `bench`. The programs are built
-/// first because tests start them.
+/// Benchmarks are left out of the tests: they are compiled by clippy and run by `bench`. The programs are
+/// built first because tests start them.
 const TESTS: &[Step] = &[
     cargo("build programs", &["build", "--workspace", "--bins"]),
     cargo("build tests", &["test", "--workspace", "--lib", "--bins", "--tests", "--examples", "--no-run"]),

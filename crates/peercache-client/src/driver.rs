@@ -5,7 +5,7 @@
 
 use crate::direct::open_greeted;
 use crate::link::{LinkShared, LinkState};
-use peercache_core::health::{Event, Identified, Phase};
+use peercache_core::health::{Event, Identified, Incarnation, Phase};
 use peercache_core::pipeline::{Answered, Malformed};
 use peercache_core::replication::Lost;
 use std::io;
@@ -55,6 +55,7 @@ async fn connect(link: &LinkShared) -> Result<TcpStream, String> {
         tracing::info!(peer = %id, %address, items = greeting.items, "another incarnation answers");
         link.network.stir();
     }
+    link.met(greeting.incarnation);
     Ok(stream)
 }
 
@@ -225,14 +226,22 @@ impl LinkShared {
     /// Every link that was ever open looks whether a peer that is down answers again: whoever found it down may
     /// be gone.
     fn must_probe(&self, state: &LinkState) -> bool {
-        state.was_open && self.peer.cell.state().phase() == Phase::Down
+        state.incarnation.is_some() && self.peer.cell.state().phase() == Phase::Down
     }
 
+    /// Waits before the next attempt to connect, but no longer than until somebody else has met the peer.
     async fn wait_to_retry(&self, wait: Duration) {
         let until = tokio::time::Instant::now() + wait;
-        while !self.lock().dropped {
-            if tokio::time::timeout_at(until, self.wake.notified()).await.is_err() {
+        loop {
+            let mut stirred = pin!(self.network.stirred());
+            stirred.as_mut().enable();
+            if self.lock().dropped || self.peer.cell.state().is_live() {
                 return;
+            }
+            tokio::select! {
+                () = tokio::time::sleep_until(until) => return,
+                () = self.wake.notified() => {}
+                () = stirred => {}
             }
         }
     }
@@ -242,12 +251,21 @@ impl LinkShared {
         state.dropped && !state.pipeline.is_owed() && !state.pipeline.has_output()
     }
 
+    /// Reads that wait to be sent were meant for who was met before; another incarnation never answers them.
+    fn met(&self, incarnation: Incarnation) {
+        let mut state = self.lock();
+        let another = state.incarnation.is_some_and(|known| known.compare(incarnation) == Identified::New);
+        state.incarnation = Some(incarnation);
+        if another {
+            state.pipeline.lose_unsent_reads(|collector| collector.lost(Lost::NotSent));
+        }
+    }
+
     fn connected(&self) {
         {
             let mut state = self.lock();
             state.trouble = None;
             state.refusing = false;
-            state.was_open = true;
         }
         self.network.observe(&self.peer, Event::Answered);
     }

@@ -6,6 +6,7 @@
 use crate::answer::{Answer, Collector};
 use crate::driver;
 use crate::network::Network;
+use peercache_core::health::Incarnation;
 use peercache_core::pipeline::{Pipeline, PipelineLimits};
 use peercache_core::protocol::memcached::command::Command;
 use peercache_core::replication::Lost;
@@ -37,10 +38,10 @@ pub(crate) struct LinkState {
     pub(crate) pipeline: Pipeline<Collector>,
     /// Why the link is not open, in words for users.
     pub(crate) trouble: Option<String>,
-    /// The peer refused a moment ago; until the driver tries again, requests fail at once.
+    /// The peer refused a moment ago; while it is down, requests fail at once.
     pub(crate) refusing: bool,
-    /// There was a connection once.
-    pub(crate) was_open: bool,
+    /// Who answered on the last connection.
+    pub(crate) incarnation: Option<Incarnation>,
     /// Nobody will push any more.
     pub(crate) dropped: bool,
 }
@@ -49,7 +50,7 @@ impl Link {
     /// A link that will connect when it is first used. Must be called inside a tokio runtime.
     pub(crate) fn open(network: Arc<Network>, peer: TopologyPeer) -> Self {
         let pipeline = Pipeline::new(PipelineLimits::default());
-        let state = LinkState { pipeline, trouble: None, refusing: false, was_open: false, dropped: false };
+        let state = LinkState { pipeline, trouble: None, refusing: false, incarnation: None, dropped: false };
         let shared = LinkShared {
             network,
             peer,
@@ -120,7 +121,7 @@ impl LinkShared {
 
     fn push(&self, command: &Command<'_>, deadline: Duration) -> Result<Pushed, NotPushed> {
         let mut state = self.lock();
-        if state.refusing {
+        if state.refusing && !self.peer.cell.state().is_live() {
             return Err(NotPushed::Refusing);
         }
         if state.pipeline.is_full() {

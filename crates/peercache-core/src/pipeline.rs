@@ -240,6 +240,25 @@ impl<T> Pipeline<T> {
             entry.token.into_iter().for_each(&mut lost);
         }
     }
+
+    /// The next connection leads to somebody else: gives back the reads that were never sent. Unsent writes may
+    /// go there.
+    pub fn lose_unsent_reads(&mut self, mut lost: impl FnMut(T)) {
+        let unsent: Vec<_> = self.waiting.drain(self.sent..).collect();
+        let mut from = 0;
+        let mut kept = Vec::new();
+        for entry in unsent {
+            let to = from + entry.bytes;
+            if entry.is_write {
+                kept.extend_from_slice(&self.output[from..to]);
+                self.waiting.push_back(entry);
+            } else {
+                entry.token.into_iter().for_each(&mut lost);
+            }
+            from = to;
+        }
+        self.output = kept;
+    }
 }
 
 #[cfg(test)]
@@ -348,6 +367,19 @@ mod tests {
         pipeline.lose_unsent(|token| lost.push(token));
         assert_eq!(lost, [1]);
         assert!(!pipeline.has_output());
+    }
+
+    #[test]
+    fn unsent_reads_are_not_for_another_incarnation_but_writes_are() {
+        let mut pipeline = Pipeline::new(PipelineLimits::default());
+        set(&mut pipeline, 1, SECOND);
+        get(&mut pipeline, 2, SECOND);
+        set(&mut pipeline, 3, SECOND);
+        let mut lost = vec![];
+        pipeline.lose_unsent_reads(|token| lost.push(token));
+        assert_eq!(lost, [2]);
+        assert_eq!(send(&mut pipeline), b"set k 0 0 1\r\nv\r\nset k 0 0 1\r\nv\r\n");
+        assert_eq!(answers(&mut pipeline, b"STORED\r\nSTORED\r\n"), [1, 3]);
     }
 
     #[test]

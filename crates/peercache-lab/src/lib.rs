@@ -1,1 +1,1 @@
-//! Placeholder head, replaced by its author.
+pub mod trace;

@@ -1,7 +1,7 @@
 //! The edges between our crates, read out of their `Cargo.toml`.
 //!
-//! It reads the lines of dependency tables and no other TOML: a name, the table it stands in, and `package = "…"`
-//! when a crate goes by another name. Every form that cargo takes for one line of a dependency is known.
+//! It reads the lines of dependency tables and no other TOML: a name, the table it stands in, and `package =
+//! "…"` when a crate goes by another name. Every form that cargo takes for one line of a dependency is known.
 
 /// That one crate names another of ours as a dependency.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,7 +58,7 @@ enum Table {
 
 impl Table {
     fn of(header: &str) -> Self {
-        // In front of the last may stand `target.'cfg(…)'.` or `workspace.`; the latter declares and does not depend.
+        // A table of the workspace declares and does not depend.
         if header.starts_with("workspace.") {
             return Self::Other;
         }
@@ -101,10 +101,22 @@ mod tests {
 
     #[test]
     fn every_form_of_a_dependency_is_read() {
-        let manifest = "[dependencies]\npeercache-a.workspace = true\npeercache-b = { workspace = true } # why\n\
-             short = { path = \"../x\", package = \"peercache-c\" }\n\"peercache-d\" = \"1\"\ntokio = \"1\"\n\
-             [dependencies.peercache-e]\nworkspace = true\n[target.'cfg(unix)'.dependencies]\npeercache-f = \"1\"\n\
-             [build-dependencies]\npeercache = \"1\"\n[dependencies.other]\npackage = \"peercache-g\"\n";
+        let manifest = r#"
+            [dependencies]
+            peercache-a.workspace = true
+            peercache-b = { workspace = true } # why
+            short = { path = "../x", package = "peercache-c" }
+            "peercache-d" = "1"
+            tokio = "1"
+            [dependencies.peercache-e]
+            workspace = true
+            [target.'cfg(unix)'.dependencies]
+            peercache-f = "1"
+            [build-dependencies]
+            peercache = "1"
+            [dependencies.other]
+            package = "peercache-g"
+        "#;
         let names: Vec<String> = found(manifest).into_iter().map(|edge| edge.0).collect();
         let wanted =
             ["peercache-a", "peercache-b", "peercache-c", "peercache-d", "peercache-e", "peercache-f"];

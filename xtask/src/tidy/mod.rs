@@ -1,7 +1,8 @@
 //! `tidy`: the style rules that no other tool holds, as a test.
 //!
-//! Each rule is a function from the [`Tree`] to a list of [`Problem`]s, in a file of its own, tested on samples that
-//! keep the rule and samples that break it. A rule reads text: it runs in a second and before anything compiles.
+//! Each rule is a function from the [`Tree`] to a list of [`Problem`]s, in a file of its own, tested on
+//! samples that keep the rule and samples that break it. A rule reads text: it runs in a second and before
+//! anything compiles.
 
 mod directions;
 mod heads;
@@ -70,7 +71,10 @@ pub(crate) fn run(root: &Path) -> Result<(), String> {
     }
     match problems.len() {
         0 => Ok(()),
-        count => Err(format!("{count} {} of the house broken", if count == 1 { "rule" } else { "rules" })),
+        count => Err(format!(
+            "rules of the house are broken in {count} {}",
+            if count == 1 { "place" } else { "places" }
+        )),
     }
 }
 

@@ -1,5 +1,5 @@
-//! What makes the core the core: its modules stand in an order and use only those before them, and none of them can
-//! reach the outside.
+//! What makes the core the core: its modules stand in an order and use only those before them, and none of
+//! them can reach the outside.
 
 use super::Problem;
 use super::source::Source;
@@ -59,7 +59,8 @@ fn is_root(inner: &str) -> bool {
     !inner.contains('/') || (inner.matches('/').count() == 1 && inner.ends_with("/mod.rs"))
 }
 
-/// The modules of the core that the file names, and where: `crate::a`, `crate::{a::B, c}`, and by way of `super`.
+/// The modules of the core that the file names, and where: `crate::a`, `crate::{a::B, c}`, and by way of
+/// `super`.
 fn used_modules(source: &Source, module: &str, is_root: bool) -> Vec<(usize, String)> {
     let ways: &[&str] = if is_root { &["crate::", "super::"] } else { &["crate::", "super::super::"] };
     let mut used = Vec::new();
@@ -106,8 +107,12 @@ mod tests {
 
     #[test]
     fn a_module_uses_itself_and_those_before_it() {
-        let text = "use crate::{key::{Key, KeyError}, ring::Ring};\nuse super::cell::Cell;\nuse crate::spec;\n\
-                    // crate::router comes later\nuse crate::health::Phase;\n";
+        let text = "
+            use crate::{key::{Key, KeyError}, ring::Ring};
+            use super::cell::Cell;
+            // crate::router comes later
+            use crate::health::Phase;
+        ";
         assert!(says("health/mod.rs", text).is_empty());
         assert!(says("lib.rs", "pub use crate::pipeline::P;").is_empty());
     }

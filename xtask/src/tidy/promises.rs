@@ -1,5 +1,5 @@
-//! Every promise that docs/promises.md calls reached is proven three times: by a named test on real daemons, by a rule
-//! of the simulator, and by a mutant that the rule catches.
+//! Every promise that docs/promises.md calls reached is proven three times: by a named test on real daemons,
+//! by a rule of the simulator, and by a mutant that the rule catches.
 //!
 //! The document is a table with one row for each promise, the id first and how far it is last: `reached`,
 //! `reached, no rule: REASON` (a test alone proves it) or `part N` (a later part builds it).

@@ -1,7 +1,7 @@
 //! Where promises are proven: tests named after them, and rules and mutants of the simulator.
 //!
-//! A test counts by its name and its attribute, in a `tests` folder, so on the built product. A rule carries the text
-//! `promise: "P-14"` and a mutant `breaks: "P-14"`, in code and not in a comment.
+//! A test counts by its name and its attribute, in a `tests` folder, so on the built product. A rule carries
+//! the text `promise: "P-14"` and a mutant `breaks: "P-14"`, in code and not in a comment.
 
 use super::source::Source;
 use super::tree::{File, Tree};
@@ -113,16 +113,31 @@ mod tests {
 
     #[test]
     fn helpers_and_other_names_are_no_proofs() {
-        let text = "#[test]\nfn a() {}\nfn p14_helper() {}\n#[test]\nfn p14() {}\n#[test]\nfn prints_14() {}\n\
-                    // #[test] fn p14_c() {}\n#[test]\nfn p_x() {}";
+        let text = "
+            #[test]
+            fn a() {}
+            fn p14_helper() {}
+            #[test]
+            fn p14() {}
+            #[test]
+            fn prints_14() {}
+            // #[test] fn p14_c() {}
+            #[test]
+            fn p_x() {}
+        ";
         assert!(proofs("crates/peercache/tests/a.rs", text).is_empty());
     }
 
     #[test]
     fn rules_and_mutants_count_in_the_simulator_only() {
-        let text = "const A: Rule = Rule { promise: \"P-14\" };\n// promise: \"P-15\"\nMutant { breaks: \"P-16\" }\n\
-                    struct Rule { promise: &'static str }\nlet s = \"promise: P-17\";";
-        let both = [("P-14".to_string(), 1), ("P-16".to_string(), 3)];
+        let text = r#"
+            const A: Rule = Rule { promise: "P-14" };
+            // promise: "P-15"
+            Mutant { breaks: "P-16" }
+            struct Rule { promise: &'static str }
+            let s = "promise: P-17";
+        "#;
+        let both = [("P-14".to_string(), 2), ("P-16".to_string(), 4)];
         assert_eq!(proofs("crates/peercache-sim/src/rules.rs", text), both);
         assert!(proofs("crates/peercache-core/src/rules.rs", text).is_empty());
     }

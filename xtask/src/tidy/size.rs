@@ -1,7 +1,7 @@
 //! Files and functions stay small enough to be read at one go.
 //!
-//! What counts are lines of code: comments, blank lines and `#[cfg(test)]` modules are free, so nobody gains by
-//! leaving them out. A file past the limit is an offender; the list of offenders may only shrink.
+//! What counts are lines of code: comments, blank lines and `#[cfg(test)]` modules are free, so nobody gains
+//! by leaving them out. A file past the limit is an offender; the list of offenders may only shrink.
 
 use super::Problem;
 use super::source::Source;
@@ -98,7 +98,8 @@ fn long_functions(path: &str, source: &Source) -> Vec<Problem> {
     problems
 }
 
-/// The name of the function that `code` begins with and where its block opens; none for a type or a declaration.
+/// The name of the function that `code` begins with and where its block opens; none for a type or a
+/// declaration.
 fn signature(code: &str) -> Option<(&str, usize)> {
     let rest = code.strip_prefix("fn")?;
     let name = rest

@@ -1,7 +1,8 @@
 //! Rust text, split into code, comments and literals, so that no rule is fooled by a brace in a string.
 //!
-//! It knows the lexical rules of the language (nested comments, raw strings, lifetimes beside character literals) and
-//! nothing above them. On text that is no Rust it gives some answer and never fails: the compiler will complain.
+//! It knows the lexical rules of the language (nested comments, raw strings, lifetimes beside character
+//! literals) and nothing above them. On text that is no Rust it gives some answer and never fails: the
+//! compiler will complain.
 
 use std::ops::Range;
 

@@ -1,7 +1,7 @@
 //! The files of the repository, read once, for the rules to look at.
 //!
-//! What counts is what lies in the folder, tracked or not, so a file is judged before it is committed; build results
-//! and the product's own state are left out, as in `.gitignore`. Symbolic links are not followed.
+//! What counts is what lies in the folder, tracked or not, so a file is judged before it is committed; build
+//! results and the product's own state are left out, as in `.gitignore`. Symbolic links are not followed.
 
 use std::fs;
 use std::io;

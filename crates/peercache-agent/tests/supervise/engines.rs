@@ -112,6 +112,11 @@ fn a_broken_memcached_on_path_does_not_stop_auto() {
 
 #[test]
 fn folders_relative_to_the_working_directory_are_not_searched() {
-    let from = Surroundings { path: Some("::.:bin".into()), ..surroundings() };
+    let working = std::env::current_dir().unwrap();
+    let up = "../".repeat(working.components().count());
+    let program = memcached();
+    let folder = up + program.parent().and_then(Path::to_str).unwrap().trim_start_matches('/');
+    assert!(Path::new(&folder).join("memcached").exists(), "{folder} leads to memcached from here");
+    let from = Surroundings { path: Some(format!("::{folder}").into()), ..surroundings() };
     assert!(matches!(Choice::fixed(EngineKind::Memcached, &from), Err(FindError::NotOnPath)));
 }

@@ -79,11 +79,14 @@ impl ItemInfo {
     /// Reads `ME <key> exp=-1 la=3 cas=1 fetch=no cls=1 size=63`; what is missing or odd stays unknown.
     fn parse(line: &[u8]) -> Self {
         let text = String::from_utf8_lossy(line);
-        let field = |name: &str| {
+        let field = |name: &str| -> Option<i64> {
             let value = text.split(' ').skip(2).find_map(|word| word.strip_prefix(name)?.strip_prefix('='));
             value.and_then(|value| value.parse().ok())
         };
-        Self { expires_in_s: field("exp"), idle_s: field("la"), item_bytes: field("size"), cas: field("cas") }
+        let count = |name: &str| field(name).and_then(|number| u64::try_from(number).ok());
+        // memcached 1.6.18 writes the seconds left with the wrong sign; -1 is never, in every version.
+        let expires_in_s = field("exp").filter(|&seconds| seconds != -1).map(i64::unsigned_abs);
+        Self { expires_in_s, idle_s: count("la"), item_bytes: count("size"), cas: count("cas") }
     }
 }
 
@@ -96,5 +99,7 @@ mod tests {
         let info = ItemInfo::parse(b"ME exp=9 exp=-1 la=3 cas=17 fetch=no cls=1 size=63");
         let expected = ItemInfo { expires_in_s: None, idle_s: Some(3), item_bytes: Some(63), cas: Some(17) };
         assert_eq!(info, expected, "the key is skipped, whatever it looks like");
+        assert_eq!(ItemInfo::parse(b"ME k exp=-100 la=0").expires_in_s, Some(100));
+        assert_eq!(ItemInfo::parse(b"ME k exp=100 la=0").expires_in_s, Some(100));
     }
 }

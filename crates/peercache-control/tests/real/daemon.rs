@@ -1,0 +1,188 @@
+//! Real memcached processes for tests, stopped when the test ends, and a client over them.
+
+use peercache_client::Client;
+use peercache_client::direct;
+use peercache_control::Healer;
+use peercache_core::spec::{
+    EngineKind, HashKind, NetworkSpec, OnDown, PeerSpec, Policy, Replication, Vnodes, Weight,
+};
+use peercache_core::topology::Topology;
+use rustix::process::{Pid, Signal, kill_process};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// How long a test waits for anything before it fails.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A memcached of the test's own.
+pub(crate) struct Daemon {
+    pub(crate) address: SocketAddr,
+    child: Child,
+}
+
+impl Daemon {
+    /// Starts one on a free port and waits until it answers as itself.
+    pub(crate) async fn start() -> Self {
+        let address = free_address();
+        Self::start_at(address, &[]).await
+    }
+
+    pub(crate) async fn start_at(address: SocketAddr, more: &[&str]) -> Self {
+        let child = spawn(address, more);
+        let mut daemon = Self { address, child };
+        let pid = daemon.child.id();
+        wait_for("memcached to answer", async || {
+            let status = daemon.child.try_wait().unwrap();
+            assert!(status.is_none(), "memcached ended at once: {status:?}");
+            let greeted = direct::open_greeted(address, &Policy::default()).await;
+            greeted.is_ok_and(|(_, greeting)| greeting.incarnation.pid == pid)
+        })
+        .await;
+        daemon
+    }
+
+    /// `kill -9`, and until it is gone.
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Starts it anew at its old address, empty.
+    pub(crate) async fn restart(&mut self) {
+        *self = Self::start_at(self.address, &[]).await;
+    }
+
+    /// SIGSTOP, and until each of its threads has stopped: it holds its connections and answers nothing.
+    pub(crate) async fn hang(&self) {
+        self.signal(Signal::STOP);
+        wait_for("every thread to stop", async || self.is_stopped()).await;
+    }
+
+    fn is_stopped(&self) -> bool {
+        let threads = std::fs::read_dir(format!("/proc/{}/task", self.child.id())).unwrap();
+        threads.into_iter().all(|thread| {
+            let stat = std::fs::read_to_string(thread.unwrap().path().join("stat")).unwrap();
+            stat.rsplit(')').next().is_some_and(|rest| rest.trim_start().starts_with('T'))
+        })
+    }
+
+    /// SIGCONT: it executes what it was sent meanwhile.
+    pub(crate) fn resume(&self) {
+        self.signal(Signal::CONT);
+    }
+
+    fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).unwrap();
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn spawn(address: SocketAddr, more: &[&str]) -> Child {
+    let program = std::env::var_os("MEMCACHED_PATH").unwrap_or_else(|| "memcached".into());
+    let mut command = Command::new(&program);
+    command.args(["-l", "127.0.0.1", "-p", &address.port().to_string(), "-U", "0", "-m", "64", "-t", "2"]);
+    if rustix::process::geteuid().is_root() {
+        command.args(["-u", "root"]);
+    }
+    let child = command.args(more).stdin(Stdio::null()).stderr(Stdio::null()).spawn();
+    child.unwrap_or_else(|error| panic!("cannot run {}: {error}; install memcached", program.display()))
+}
+
+/// An address on loopback that nothing listens on.
+pub(crate) fn free_address() -> SocketAddr {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    listener.local_addr().unwrap()
+}
+
+/// Waits for a condition, looking every few milliseconds, for at most [`PATIENCE`].
+pub(crate) async fn wait_for(what: &str, mut holds: impl AsyncFnMut() -> bool) {
+    let begun = Instant::now();
+    while !holds().await {
+        assert!(begun.elapsed() < PATIENCE, "waited {PATIENCE:?} in vain for {what}");
+        tokio::time::sleep(Duration::from_millis(5)).await; // tidy: the one poll interval of these tests
+    }
+}
+
+/// Daemons and a healed client over them; peer `n` is `p<n>`.
+pub(crate) struct Fleet {
+    pub(crate) daemons: Vec<Daemon>,
+    pub(crate) client: Client,
+    _healer: Healer,
+}
+
+impl Fleet {
+    pub(crate) async fn start(peers: usize, copies: u8) -> Self {
+        Self::start_with(peers, copies, Policy::default()).await
+    }
+
+    pub(crate) async fn start_with(peers: usize, copies: u8, policy: Policy) -> Self {
+        let mut daemons = Vec::new();
+        for _ in 0..peers {
+            daemons.push(Daemon::start().await);
+        }
+        let client = open(&daemons, copies, policy);
+        let healer = Healer::spawn(client.network());
+        Self { daemons, client, _healer: healer }
+    }
+
+    /// A client of the same peers that knows nothing of what this one saw.
+    pub(crate) fn stranger(&self) -> Client {
+        open(&self.daemons, self.client.topology().replication().get(), Policy::default())
+    }
+
+    /// The replicas of a key by number, owner first.
+    pub(crate) fn replicas(&self, key: &str) -> Vec<usize> {
+        let key = peercache_core::key::Key::new(key.as_bytes()).unwrap();
+        let topology = self.client.topology();
+        let set = topology.ring().unwrap().replicas(key, topology.replication());
+        set.as_slice().iter().map(|peer| peer.get()).collect()
+    }
+
+    pub(crate) async fn wait_until_readable(&self, peer: usize) {
+        wait_for("the peer to return", async || {
+            let state = self.client.topology().peers()[peer].cell.state();
+            state.is_live()
+                && state.is_readable()
+                && state.phase() != peercache_core::health::Phase::Returning
+        })
+        .await;
+    }
+}
+
+fn open(daemons: &[Daemon], copies: u8, policy: Policy) -> Client {
+    let peer = |(n, daemon): (usize, &Daemon)| PeerSpec {
+        id: format!("p{n}").parse().unwrap(),
+        address: daemon.address,
+        weight: Weight::default(),
+        engine: EngineKind::Memcached,
+    };
+    let network = NetworkSpec {
+        name: "main".parse().unwrap(),
+        peers: daemons.iter().enumerate().map(peer).collect(),
+        replication: Replication::new(copies).unwrap(),
+        vnodes: Vnodes::default(),
+        hash: HashKind::Xxh3,
+        policy,
+    };
+    Client::open(Arc::new(Topology::build(&network).unwrap()))
+}
+
+/// The default policy with patience for a loaded machine: these tests are about outcomes, not about speed.
+pub(crate) fn patient() -> Policy {
+    Policy {
+        attempt: Duration::from_secs(2),
+        connect: Duration::from_secs(2),
+        request: Duration::from_secs(10),
+        silence: Duration::from_secs(3),
+        on_down: OnDown::Error,
+        ..Policy::default()
+    }
+}

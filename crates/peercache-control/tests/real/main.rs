@@ -1,0 +1,6 @@
+//! The promises on real memcached processes that are killed, hung and restarted under load.
+
+mod daemon;
+mod faults;
+mod limits;
+mod requests;
