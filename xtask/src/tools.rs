@@ -26,9 +26,9 @@ fn find_deny() -> Result<PathBuf, String> {
     if let Some(found) = on_path("cargo-deny").into_iter().chain([ours.clone()]).find(is_wanted) {
         return Ok(found);
     }
-    println!("building {wanted} into {} (once per machine, a minute or two)", tools.display());
+    println!("building {wanted} into {}, once per machine", tools.display());
     let package = format!("cargo-deny@{DENY_VERSION}");
-    // Unoptimized and without debug information it is built in a third of the time, and checks us in a second.
+    // Not optimized and without debug information it is built in a third of the time and fast enough.
     let mut install = cargo();
     install.env("CARGO_PROFILE_DEV_DEBUG", "0").args(["install", "--locked", "--debug", "--root"]);
     status(install.arg(&tools).arg(package))?;
@@ -77,16 +77,18 @@ fn memcached_version(program: &Path) -> Option<String> {
 
 /// Installs a Debian package, as root or by a sudo that asks nothing.
 fn install(package: &str) -> Result<(), String> {
-    let advice = format!("install the package `{package}`, or set MEMCACHED_PATH to the program");
     println!("{package} is missing; installing it with apt-get");
     // A stale or half-reachable package list may still do, so only the installation decides.
-    let updated = apt_get(&["update"]);
-    let installed = apt_get(&["install", "-y", "--no-install-recommends", package]);
-    match (installed, updated) {
-        (Ok(()), _) => Ok(()),
-        (Err(why), Ok(())) => Err(format!("{package} is missing and {why}; {advice}")),
-        (Err(why), Err(before)) => Err(format!("{package} is missing, {before} and then {why}; {advice}")),
+    if let Err(why) = apt_get(&["update"]) {
+        println!("{why}");
     }
+    apt_get(&["install", "-y", "--no-install-recommends", package]).map_err(|why| {
+        println!("{why}");
+        format!(
+            "{package} is missing and apt-get did not install it; \
+             install the package `{package}`, or set MEMCACHED_PATH to the program"
+        )
+    })
 }
 
 fn apt_get(args: &[&str]) -> Result<(), String> {
