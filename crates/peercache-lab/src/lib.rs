@@ -1,1 +1,4 @@
+pub mod latency;
+pub mod progress;
+pub mod report;
 pub mod trace;

@@ -46,7 +46,12 @@ pub struct ReplicaSet {
 }
 
 impl ReplicaSet {
-    const EMPTY: Self = Self { peers: [PeerIndex(0); REPLICATION_MAX as usize], len: 0 };
+    #[inline]
+    fn of(owner: PeerIndex) -> Self {
+        let mut peers = [PeerIndex(0); REPLICATION_MAX as usize];
+        peers[0] = owner;
+        Self { peers, len: 1 }
+    }
 
     /// The peers as a slice, owner first.
     #[must_use]
@@ -64,8 +69,10 @@ impl ReplicaSet {
 
     #[inline]
     fn push_if_new(&mut self, peer: PeerIndex) {
-        if !self.as_slice().contains(&peer) {
-            self.peers[self.len as usize] = peer;
+        let len = usize::from(self.len);
+        // Nearly every set has two or three peers: comparing one by one beats a search that is made for more.
+        if self.peers.iter().take(len).all(|&known| known != peer) {
+            self.peers[len] = peer;
             self.len += 1;
         }
     }
@@ -163,12 +170,11 @@ impl Ring {
     #[inline]
     pub fn replicas_at(&self, at: u32, replication: Replication) -> ReplicaSet {
         let wanted = u16::from(replication.get()).min(self.peers) as u8;
-        let mut set = ReplicaSet::EMPTY;
         let mut next = self.first_after(at);
+        let mut set = ReplicaSet::of(self.points[next].peer);
         while set.len < wanted {
-            let point = self.points.get(next).unwrap_or(&self.points[0]);
-            next = if next < self.points.len() { next + 1 } else { 1 };
-            set.push_if_new(point.peer);
+            next = if next + 1 < self.points.len() { next + 1 } else { 0 };
+            set.push_if_new(self.points[next].peer);
         }
         set
     }
@@ -185,13 +191,12 @@ impl Ring {
         self.hash
     }
 
+    /// The first point after `at`, around the circle.
     #[inline]
     fn first_after(&self, at: u32) -> usize {
-        let mut next = self.starts[(at >> self.shift) as usize] as usize;
-        while self.points.get(next).is_some_and(|point| point.at <= at) {
-            next += 1;
-        }
-        next
+        let start = self.starts[(at >> self.shift) as usize] as usize;
+        let after = self.points[start..].iter().position(|point| point.at > at);
+        after.map_or(0, |further| start + further)
     }
 }
 

@@ -152,7 +152,7 @@ mod tests {
     }
 
     fn refused(path: &Path, format: Option<Format>) -> TraceError {
-        Trace::open(path, format).err().expect("an error")
+        Trace::open(path, format).expect_err("a file that is no trace")
     }
 
     const RECORD: [u8; 24] = [1, 0, 0, 0, 7, 0, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 255, 255, 255, 255, 255, 255, 255, 255];

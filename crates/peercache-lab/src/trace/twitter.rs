@@ -105,8 +105,8 @@ pub(super) fn parse(line: &[u8]) -> Result<Request, String> {
 
 fn field_count(fields: usize) -> String {
     format!(
-        "the line has {fields} fields where 7 belong: \
-         timestamp,key,key size,value size,client id,operation,TTL"
+        "the line has {fields} of its 7 fields \
+         (timestamp,key,key size,value size,client id,operation,TTL)"
     )
 }
 
@@ -155,8 +155,8 @@ mod tests {
     #[test]
     fn a_malformed_line_names_file_line_and_fault_and_ends_the_trace() {
         let cases: [(&[u8], &str); 8] = [
-            (b"", "1 fields"),
-            (b"0,k,1,2,3,get", "6 fields"),
+            (b"", "1 of its 7 fields"),
+            (b"0,k,1,2,3,get", "6 of its 7"),
             (b"x,k,1,2,3,get,0", "timestamp is \"x\""),
             (b"0,k,,2,3,get,0", "key size is \"\""),
             (b"0,k,1,-2,3,get,0", "value size is \"-2\""),
