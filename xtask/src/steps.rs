@@ -4,7 +4,7 @@
 //! Steps run in order and the first that fails ends the task, so cheap steps come first. No step may be
 //! skipped and none judges by the clock.
 
-use crate::{tidy, tools};
+use crate::{instructions, tidy, tools};
 use std::path::Path;
 
 /// A verb of `cargo xtask`.
@@ -108,8 +108,9 @@ const LONGER: &[Step] = &[cargo(
     &["test", "--workspace", "--release", "--lib", "--bins", "--tests", "--examples", "--no-fail-fast"],
 )];
 
-/// A benchmark that does not measure time (instruction counts) is one more row here.
-const BENCHES: &[Step] = &[cargo("benchmarks", &["bench", "--workspace"])];
+/// Time by criterion, and instructions by callgrind, which no other load on the machine disturbs.
+const BENCHES: &[Step] =
+    &[cargo("benchmarks", &["bench", "--workspace"]), own("instructions", instructions::run)];
 
 #[cfg(test)]
 mod tests {

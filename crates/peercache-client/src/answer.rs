@@ -1,4 +1,5 @@
-//! One attempt's answer, collected from its pieces, on its way from a link's driver to the request that waits.
+//! One attempt's answer, collected from its pieces, on its way from a link's driver to the request that
+//! waits.
 
 use bytes::Bytes;
 use peercache_core::protocol::Refusal;

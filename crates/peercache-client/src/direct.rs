@@ -1,5 +1,5 @@
-//! Words with one peer on a connection that nothing else uses yet: who answers, is it a cache at all (P-33), and
-//! the order to forget everything.
+//! Words with one peer on a connection that nothing else uses yet: who answers, is it a cache at all (P-33),
+//! and the order to forget everything.
 
 use peercache_core::health::Incarnation;
 use peercache_core::protocol::memcached::command::Command;
@@ -15,8 +15,8 @@ use tokio::net::TcpStream;
 /// The most bytes a peer's statistics may take; memcached's are about 3 KB.
 const STATS_BYTES_MAX: usize = 64 * 1024;
 
-/// How long a host may leave sent bytes unacknowledged before its connections count as broken. A daemon that only
-/// hangs is not concerned: its kernel acknowledges for it.
+/// How long a host may leave sent bytes unacknowledged before its connections count as broken. A daemon that
+/// only hangs is not concerned: its kernel acknowledges for it.
 const UNACKNOWLEDGED_MAX: Duration = Duration::from_secs(10);
 
 /// What a peer says of itself.

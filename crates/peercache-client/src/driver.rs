@@ -1,7 +1,7 @@
 //! Moves one link's bytes and keeps its time; what happens on it is told to the peer's cell.
 //!
-//! The driver connects when there is something to send or the peer is down and has to be probed, greets, and then
-//! pumps until the connection ends. Its only loop over time is the backoff between attempts to connect.
+//! The driver connects when there is something to send or the peer is down and has to be probed, greets, and
+//! then pumps until the connection ends. Its only loop over time is the backoff between attempts to connect.
 
 use crate::direct::open_greeted;
 use crate::link::{LinkShared, LinkState};
@@ -95,7 +95,8 @@ async fn pump<S: AsyncRead + AsyncWrite + Unpin>(link: &LinkShared, stream: S, w
         if output.is_empty() && link.is_finished() {
             return End::Dropped;
         }
-        // An alarm that is set too early rings in vain and is set anew; that is cheaper than moving it each time.
+        // An alarm that is set too early rings in vain and is set anew; that is cheaper than moving it each
+        // time.
         if let Some(at) = watch.next_alarm(link).filter(|&at| alarm_at.is_none_or(|set| at < set)) {
             alarm.as_mut().reset(link.network.instant(at));
             alarm_at = Some(at);
@@ -223,8 +224,8 @@ impl LinkShared {
         }
     }
 
-    /// Every link that was ever open looks whether a peer that is down answers again: whoever found it down may
-    /// be gone.
+    /// Every link that was ever open looks whether a peer that is down answers again: whoever found it down
+    /// may be gone.
     fn must_probe(&self, state: &LinkState) -> bool {
         state.incarnation.is_some() && self.peer.cell.state().phase() == Phase::Down
     }
@@ -281,7 +282,8 @@ impl LinkShared {
         self.ring_drained();
     }
 
-    /// A connection ended. One that owed nothing is only reopened; the attempt to do so shows how the peer is.
+    /// A connection ended. One that owed nothing is only reopened; the attempt to do so shows how the peer
+    /// is.
     fn disconnected(&self, end: &End) {
         let trouble = match end {
             End::Dropped => return,

@@ -1,4 +1,5 @@
-//! Sockets outward: one pipelined link to each peer, and a client that reads and writes a network through them.
+//! Sockets outward: one pipelined link to each peer, and a client that reads and writes a network through
+//! them.
 //!
 //! Nothing here decides. [`peercache_core`] says whom to ask and what the answers mean; a link moves bytes
 //! and keeps time; [`Client`] carries one request from plan to verdict.

@@ -1,7 +1,7 @@
 //! One pipelined connection to one peer, which opens itself when it is needed and again when it was lost.
 //!
-//! Any task may push a request; one driver task moves the bytes, so requests of one wake-up leave in one write.
-//! A time-out never closes a link (P-31): the answer stays owed, and nobody waits for it.
+//! Any task may push a request; one driver task moves the bytes, so requests of one wake-up leave in one
+//! write. A time-out never closes a link (P-31): the answer stays owed, and nobody waits for it.
 
 use crate::answer::{Answer, Collector};
 use crate::driver;

@@ -1,9 +1,9 @@
 //! What must happen before a peer that was away may be read again (P-30 to P-34, in their first form).
 //!
 //! A peer that missed nothing is simply up again. One that missed a write is emptied, behind the barrier: not
-//! before every link of this process that owes it answers to writes has drained, and twice with a pause between
-//! where a link was lost with writes unanswered, since those may still be executed by the same process. In a
-//! cache missing is right, wrong never is.
+//! before every link of this process that owes it answers to writes has drained, and twice with a pause
+//! between where a link was lost with writes unanswered, since those may still be executed by the same
+//! process. In a cache missing is right, wrong never is.
 
 use peercache_core::health::Phase;
 use std::time::Duration;
@@ -43,7 +43,8 @@ pub struct Return {
 }
 
 impl Return {
-    /// Begins a return; every link of this process that owed the peer answers to writes has drained or is gone.
+    /// Begins a return; every link of this process that owed the peer answers to writes has drained or is
+    /// gone.
     #[must_use]
     pub fn begin(facts: ReturnFacts) -> (Self, ReturnStep) {
         let returning = Self { facts, flushes: 0 };

@@ -1,5 +1,5 @@
-//! Looks up two replicas of 20-byte keys on 64 peers as often as its argument says, and nothing else: run under
-//! callgrind with two counts, the difference is the instructions of the look-ups.
+//! Looks up two replicas of 20-byte keys on 64 peers as often as its argument says, and nothing else: run
+//! under callgrind with two counts, the difference is the instructions of the look-ups.
 
 use peercache_core::key::Key;
 use peercache_core::ring::{Ring, RingMember};

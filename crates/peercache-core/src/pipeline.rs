@@ -1,5 +1,5 @@
-//! One pipelined connection to one peer, without the connection: what goes out, who waits for which answer, and
-//! what is lost when it ends.
+//! One pipelined connection to one peer, without the connection: what goes out, who waits for which answer,
+//! and what is lost when it ends.
 //!
 //! Answers come in the order of the requests, so a queue of [`Waiting`] entries is the whole bookkeeping. An
 //! attempt whose time is over gives its token back, but its entry stays: the peer still owes that answer, and
@@ -17,7 +17,8 @@ use core::time::Duration;
 /// Bounds of one link (P-60).
 #[derive(Debug, Clone, Copy)]
 pub struct PipelineLimits {
-    /// Unsent bytes at which it counts as full [4 MiB]. One request may go over: its size is bounded elsewhere.
+    /// Unsent bytes at which it counts as full [4 MiB]. One request may go over: its size is bounded
+    /// elsewhere.
     pub output_bytes_max: usize,
     /// Unanswered requests at which it counts as full [4096].
     pub waiting_max: usize,
@@ -179,8 +180,8 @@ impl<T> Pipeline<T> {
         entry.token
     }
 
-    /// Ends the attempts whose deadline is not after `now`. Those that were sent stay owed; the others are taken
-    /// back and will never be sent.
+    /// Ends the attempts whose deadline is not after `now`. Those that were sent stay owed; the others are
+    /// taken back and will never be sent.
     pub fn expire(&mut self, now: Duration, mut lost: impl FnMut(T, Lost)) {
         while self.expired < self.sent && self.waiting[self.expired].deadline <= now {
             let entry = &mut self.waiting[self.expired];
@@ -220,8 +221,8 @@ impl<T> Pipeline<T> {
         self.abandoned_writes
     }
 
-    /// The connection is gone: what was sent is lost, what was not can go over the next one. Tells whether writes
-    /// were sent and not answered; the peer may still execute those.
+    /// The connection is gone: what was sent is lost, what was not can go over the next one. Tells whether
+    /// writes were sent and not answered; the peer may still execute those.
     pub fn lose_sent(&mut self, mut lost: impl FnMut(T)) -> bool {
         let mut wrote = false;
         for entry in self.waiting.drain(..self.sent) {
@@ -241,8 +242,8 @@ impl<T> Pipeline<T> {
         }
     }
 
-    /// The next connection leads to somebody else: gives back the reads that were never sent. Unsent writes may
-    /// go there.
+    /// The next connection leads to somebody else: gives back the reads that were never sent. Unsent writes
+    /// may go there.
     pub fn lose_unsent_reads(&mut self, mut lost: impl FnMut(T)) {
         let unsent: Vec<_> = self.waiting.drain(self.sent..).collect();
         let mut from = 0;

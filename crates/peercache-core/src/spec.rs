@@ -12,10 +12,12 @@ use core::str::FromStr;
 use core::time::Duration;
 use thiserror::Error;
 
-/// The longest name of a peer or a network, in bytes: with `.json` behind it, it is a safe file name everywhere.
+/// The longest name of a peer or a network, in bytes: with `.json` behind it, it is a safe file name
+/// everywhere.
 pub const NAME_BYTES_MAX: usize = 64;
 
-/// The most copies a network can keep. A replica set is a small array on the stack; nobody has asked for more.
+/// The most copies a network can keep. A replica set is a small array on the stack; nobody has asked for
+/// more.
 pub const REPLICATION_MAX: u8 = 8;
 
 /// The most points a ring gives to one unit of weight.
@@ -96,7 +98,9 @@ fn check_name(noun: &'static str, text: &str) -> Result<(), NameError> {
 
 /// Declares an enum whose variants are chosen by a fixed word.
 macro_rules! word_type {
-    ($(#[$doc:meta])* $name:ident, $noun:literal { $($(#[$vdoc:meta])* $variant:ident = $word:literal),+ $(,)? }) => {
+    ($(#[$doc:meta])* $name:ident, $noun:literal {
+        $($(#[$vdoc:meta])* $variant:ident = $word:literal),+ $(,)?
+    }) => {
         $(#[$doc])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum $name { $($(#[$vdoc])* $variant),+ }

@@ -27,8 +27,8 @@ pub struct Topology {
 }
 
 impl Topology {
-    /// Builds the first epoch of `spec`, with every peer `up` until it shows otherwise. A network without peers
-    /// is a topology without a ring: every request to it is answered by "No peers available."
+    /// Builds the first epoch of `spec`, with every peer `up` until it shows otherwise. A network without
+    /// peers is a topology without a ring: every request to it is answered by "No peers available."
     ///
     /// # Errors
     /// What [`Ring::build`] says of the peers.

@@ -1,7 +1,7 @@
 //! A network as a library user meets it: `get`, `get_many`, `set`, `delete`.
 //!
-//! A [`Client`] is one worker's set of links: at most one connection to each peer, opened on first use. Clones
-//! share it; [`Client::worker`] makes another set over the same knowledge of who is up.
+//! A [`Client`] is one worker's set of links: at most one connection to each peer, opened on first use.
+//! Clones share it; [`Client::worker`] makes another set over the same knowledge of who is up.
 //!
 //! Dropping a future in the middle is safe for the client and leaves its write unknown, as after a time-out.
 //! Without a state directory the promises about stale reads hold for this process's own writes only (P-12).
@@ -93,8 +93,8 @@ impl Client {
         Self::over(Network::new(topology))
     }
 
-    /// Another client of the same network with connections of its own, for another worker. What one learns of a
-    /// peer, all know.
+    /// Another client of the same network with connections of its own, for another worker. What one learns of
+    /// a peer, all know.
     #[must_use]
     pub fn worker(&self) -> Self {
         Self::over(Arc::clone(&self.links.network))

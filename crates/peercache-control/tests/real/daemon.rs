@@ -158,15 +158,25 @@ impl Fleet {
 }
 
 fn open(daemons: &[Daemon], copies: u8, policy: Policy) -> Client {
-    let peer = |(n, daemon): (usize, &Daemon)| PeerSpec {
+    open_peers(daemons, 0..daemons.len(), copies, policy)
+}
+
+/// A client of some of the daemons, listed in this order.
+pub(crate) fn open_peers(
+    daemons: &[Daemon],
+    listed: impl IntoIterator<Item = usize>,
+    copies: u8,
+    policy: Policy,
+) -> Client {
+    let peer = |n: usize| PeerSpec {
         id: format!("p{n}").parse().unwrap(),
-        address: daemon.address,
+        address: daemons[n].address,
         weight: Weight::default(),
         engine: EngineKind::Memcached,
     };
     let network = NetworkSpec {
         name: "main".parse().unwrap(),
-        peers: daemons.iter().enumerate().map(peer).collect(),
+        peers: listed.into_iter().map(peer).collect(),
         replication: Replication::new(copies).unwrap(),
         vnodes: Vnodes::default(),
         hash: HashKind::Xxh3,

@@ -136,7 +136,8 @@ async fn p21_with_one_copy_errors_name_the_killed_peer_and_a_restart_brings_it_b
     fleet.client.set(names[0].as_bytes(), b"v", SetOptions::default()).await.unwrap();
 }
 
-/// One copy hangs while half of the keys are overwritten and a quarter deleted; nothing old is ever read again.
+/// One copy hangs while half of the keys are overwritten and a quarter deleted; nothing old is ever read
+/// again.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn p10_a_peer_that_hung_through_writes_serves_nothing_old() {
     let fleet = Fleet::start(2, 2).await;

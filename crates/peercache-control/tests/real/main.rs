@@ -3,4 +3,6 @@
 mod daemon;
 mod faults;
 mod limits;
+mod placement;
+mod relay;
 mod requests;

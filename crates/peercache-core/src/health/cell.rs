@@ -153,7 +153,8 @@ impl PeerCell {
         self.state.fetch_update(Ordering::AcqRel, Ordering::Acquire, update).is_ok()
     }
 
-    /// Compares who answers with who answered before (P-33). Another incarnation is unreadable from this moment.
+    /// Compares who answers with who answered before (P-33). Another incarnation is unreadable from this
+    /// moment.
     pub fn identify(&self, met: Incarnation) -> Identified {
         loop {
             let known = self.incarnation.load(Ordering::Acquire);

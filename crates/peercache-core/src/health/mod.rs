@@ -1,8 +1,8 @@
 //! When a peer counts as up, and how it gets there (P-25, P-10).
 //!
-//! [`Phase`] and [`Event`] are a small table without memory; [`PeerCell`] is the one place where a process keeps
-//! what it knows of a peer, shared by all its workers. Time-outs and silences are measured by the drivers, which
-//! own clocks; what they mean is decided here.
+//! [`Phase`] and [`Event`] are a small table without memory; [`PeerCell`] is the one place where a process
+//! keeps what it knows of a peer, shared by all its workers. Time-outs and silences are measured by the
+//! drivers, which own clocks; what they mean is decided here.
 
 mod cell;
 mod incarnation;
@@ -22,7 +22,8 @@ pub enum Phase {
     Suspect = 1,
     /// It refuses, was reset, or owes answers and is silent. It is not asked at all.
     Down = 2,
-    /// It answers again and is being brought back: it takes writes and serves no reads unless it missed nothing.
+    /// It answers again and is being brought back: it takes writes and serves no reads unless it missed
+    /// nothing.
     Returning = 3,
     /// It came back empty. It takes writes and serves what it has; its misses are asked of the next replica.
     Warming = 4,

@@ -1,8 +1,8 @@
 //! What the answers of a key's replicas add up to.
 //!
-//! A [`Gather`] is told what each replica said and tells what to do next. It holds no bytes and no addresses: it
-//! knows replicas by their position in the replica set (0 is the owner) and time by being told that it passed.
-//! One file per mode; the modes share [`Outcome`], [`Step`] and [`Verdict`].
+//! A [`Gather`] is told what each replica said and tells what to do next. It holds no bytes and no addresses:
+//! it knows replicas by their position in the replica set (0 is the owner) and time by being told that it
+//! passed. One file per mode; the modes share [`Outcome`], [`Step`] and [`Verdict`].
 
 mod positions;
 mod read;
@@ -65,8 +65,8 @@ pub enum Step {
 pub struct Verdict {
     /// What the client is told.
     pub answer: Answer,
-    /// Replicas on which an acknowledged write is, or may be, missing: each must be made unreadable *before* the
-    /// client is told (P-10, P-13, P-14).
+    /// Replicas on which an acknowledged write is, or may be, missing: each must be made unreadable *before*
+    /// the client is told (P-10, P-13, P-14).
     pub unreadable: Positions,
 }
 

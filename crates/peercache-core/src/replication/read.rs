@@ -1,7 +1,7 @@
 //! Reading: one replica after the other, until one can decide (P-20, P-21).
 //!
-//! A hit decides. A miss decides when the replica that says so is not warming; a warming one has forgotten, so
-//! its miss is passed to the next. Lost and refused attempts go to the next as well.
+//! A hit decides. A miss decides when the replica that says so is not warming; a warming one has forgotten,
+//! so its miss is passed to the next. Lost and refused attempts go to the next as well.
 
 use super::{Answer, Ask, Outcome, Positions, Step, Verdict};
 

@@ -1,5 +1,5 @@
-//! Every small world: up to three replicas, every outcome at each, in every order of arrival, with and without
-//! the deadline. The expectations are written from the promises, not from the code.
+//! Every small world: up to three replicas, every outcome at each, in every order of arrival, with and
+//! without the deadline. The expectations are written from the promises, not from the code.
 
 use super::*;
 use alloc::vec;

@@ -1,8 +1,8 @@
 //! Writing: to every live replica in parallel (P-14), with the leader's refusal as the answer (P-13).
 //!
-//! The answer is positive when every replica of the key confirmed, or when at least one did and the others are
-//! made unreadable first. A refusal is an answer, not a failure: the replica is alive and stored nothing, so the
-//! key is deleted wherever it could still have an older value.
+//! The answer is positive when every replica of the key confirmed, or when at least one did and the others
+//! are made unreadable first. A refusal is an answer, not a failure: the replica is alive and stored nothing,
+//! so the key is deleted wherever it could still have an older value.
 
 use super::{Answer, Ask, Lost, Outcome, Positions, Refusal, Step, Verdict};
 

@@ -1,5 +1,5 @@
-//! The hashes of points and keys: published, stable functions, so that every version, host and language agrees
-//! on where a key lives (P-02). Of each hash the first 32 bits count, read big-endian.
+//! The hashes of points and keys: published, stable functions, so that every version, host and language
+//! agrees on where a key lives (P-02). Of each hash the first 32 bits count, read big-endian.
 
 use crate::key::Key;
 use crate::spec::{HashKind, NAME_BYTES_MAX, PeerId};

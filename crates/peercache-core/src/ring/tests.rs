@@ -182,8 +182,8 @@ fn p03_when_one_of_64_peers_leaves_only_its_keys_move() {
     assert!((sampled - share).abs() < 0.003, "moved {sampled}, its arcs are {share}");
 }
 
-/// 1,000 random sets of 8 ids × 100 vnodes: no peer's share strays far from 1/8. The spread of a share is about
-/// 1/√vnodes of it, so four times that is a bound that a broken hash exceeds and a sound one does not.
+/// 1,000 random sets of 8 ids × 100 vnodes: no peer's share strays far from 1/8. The spread of a share is
+/// about 1/√vnodes of it, so four times that is a bound that a broken hash exceeds and a sound one does not.
 #[test]
 fn balance_over_a_thousand_random_id_sets() {
     let mut state = 1u64;

@@ -108,8 +108,6 @@ pub struct NetworkSummary {
     pub peers: usize,
     /// Copies per key.
     pub replication: u8,
-    /// Ring points per unit of weight.
-    pub vnodes: u32,
     /// Its ring hash.
     pub hash: String,
 }

@@ -19,7 +19,6 @@ fn report() -> Report {
             name: "n1".to_owned(),
             peers: 1,
             replication: 1,
-            vnodes: 100,
             hash: "xxh3".to_owned(),
         },
         workers: 4,

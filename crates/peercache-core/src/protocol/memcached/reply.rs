@@ -1,8 +1,8 @@
 //! What a peer answers, read off the wire without copying.
 //!
 //! A link knows the *shape* of the answer it waits for, not the command. Replies are taken whole: a value is
-//! handed on when all of it has come. Anything that does not fit its shape is [`Decoded::Malformed`], after which
-//! the order of answers can no longer be trusted and the link must go.
+//! handed on when all of it has come. Anything that does not fit its shape is [`Decoded::Malformed`], after
+//! which the order of answers can no longer be trusted and the link must go.
 
 use crate::protocol::Refusal;
 use alloc::string::String;
@@ -68,8 +68,8 @@ pub enum Decoded<'a> {
     Malformed,
 }
 
-/// Decodes the next piece of an answer of `shape` from the start of `input`. Values over `value_bytes_max` are
-/// malformed: no such value was ever sent.
+/// Decodes the next piece of an answer of `shape` from the start of `input`. Values over `value_bytes_max`
+/// are malformed: no such value was ever sent.
 #[must_use]
 pub fn decode(shape: Shape, input: &[u8], value_bytes_max: usize) -> Decoded<'_> {
     let Some(end) = memchr(b'\n', input) else {
