@@ -1,8 +1,8 @@
 //! Counts the instructions of one operation under callgrind: the same number on every run, however busy the
 //! machine is.
 //!
-//! A program that repeats the operation as often as its argument says runs twice, with two counts; the difference
-//! leaves out everything that happens once.
+//! A program that repeats the operation as often as its argument says runs twice, with two counts; the
+//! difference leaves out everything that happens once.
 
 use crate::run::{cargo, status};
 use std::path::{Path, PathBuf};

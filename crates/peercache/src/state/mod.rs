@@ -1,0 +1,176 @@
+//! What peercache keeps between commands: which peers and networks there are.
+//!
+//! ```text
+//! state/
+//! ├── .lock              held for a read or a change, never while waiting for a daemon
+//! ├── peer/              <id>.json, one a peer, and registry.json, which lists them
+//! ├── network.json       lists the networks;  network/<name>.json, one a network
+//! ├── log/               <id>.log, what each daemon printed
+//! └── stats/             lab reports
+//! ```
+//!
+//! Every file is written whole and read whole; one that is torn, empty, foreign or newer is an error that names
+//! it, and is never replaced (P-70). Nothing here starts, stops or asks a daemon.
+
+mod collection;
+mod error;
+mod files;
+mod lock;
+mod networks;
+mod peers;
+mod text;
+
+pub(crate) use error::StateError;
+pub(crate) use networks::{NetworkRecord, Placement};
+pub(crate) use peers::{PeerRecord, PeerState};
+
+use lock::Lock;
+use peercache_core::spec::{NetworkName, PeerId};
+use std::fs;
+use std::ops::Deref;
+use std::path::{Path, PathBuf};
+
+/// The id that no peer can have: its file would be the registry.
+pub(crate) const RESERVED_ID: &str = "registry";
+
+/// A state directory, which need not exist yet.
+#[derive(Debug, Clone)]
+pub(crate) struct State {
+    root: PathBuf,
+}
+
+/// The state while nobody changes it.
+#[derive(Debug)]
+pub(crate) struct Reader<'a> {
+    root: &'a Path,
+    _lock: Option<Lock>,
+}
+
+/// The state while nobody else reads or changes it.
+#[derive(Debug)]
+pub(crate) struct Writer<'a>(Reader<'a>);
+
+impl State {
+    /// The state in `dir`. Nothing is created before the first change.
+    pub(crate) fn at(dir: &Path) -> Result<Self, StateError> {
+        let unreadable = |source| StateError::Unreadable { path: dir.to_owned(), source };
+        match fs::metadata(dir) {
+            Ok(metadata) if !metadata.is_dir() => Err(files::wrong_kind(dir, "no folder", "a folder")),
+            // One spelling of the directory for all commands: daemons carry it.
+            Ok(_) => Ok(Self { root: fs::canonicalize(dir).map_err(unreadable)? }),
+            Err(_) => Ok(Self { root: std::path::absolute(dir).map_err(unreadable)? }),
+        }
+    }
+
+    /// Where it is, as an absolute path.
+    pub(crate) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// The directory as daemons are marked with it, whatever links lead to it. It must exist.
+    pub(crate) fn canonical(&self) -> Result<PathBuf, StateError> {
+        let path = &self.root;
+        fs::canonicalize(path).map_err(|source| StateError::Unreadable { path: path.clone(), source })
+    }
+
+    /// The folder of lab reports.
+    pub(crate) fn stats_folder(&self) -> Result<PathBuf, StateError> {
+        let folder = self.root.join("stats");
+        files::make_folder(&self.root)?;
+        files::make_folder(&folder)?;
+        Ok(folder)
+    }
+
+    /// Reads under the lock.
+    ///
+    /// # Errors
+    /// What `read` says, or why the state cannot be locked.
+    pub(crate) fn read<T, E: From<StateError>>(
+        &self,
+        read: impl FnOnce(&Reader<'_>) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let lock = Lock::shared(&self.root)?;
+        read(&Reader { root: &self.root, _lock: lock })
+    }
+
+    /// Changes under the lock, which nobody may hold while waiting for a daemon: hence a closure that cannot
+    /// await.
+    ///
+    /// # Errors
+    /// What `change` says, or why the state cannot be locked. A record is written whole or not at all.
+    pub(crate) fn change<T, E: From<StateError>>(
+        &self,
+        change: impl FnOnce(&mut Writer<'_>) -> Result<T, E>,
+    ) -> Result<T, E> {
+        files::make_folder(&self.root)?;
+        let lock = Lock::exclusive(&self.root)?;
+        files::sweep(&self.root)?;
+        for folder in ["peer", "network", "log"] {
+            let folder = self.root.join(folder);
+            files::make_folder(&folder)?;
+            files::sweep(&folder)?;
+        }
+        change(&mut Writer(Reader { root: &self.root, _lock: Some(lock) }))
+    }
+}
+
+impl Reader<'_> {
+    /// One peer, if there is such a one.
+    pub(crate) fn peer(&self, id: &PeerId) -> Result<Option<PeerRecord>, StateError> {
+        collection::get(self.root, id)
+    }
+
+    /// All peers, by id.
+    pub(crate) fn peers(&self) -> Result<Vec<PeerRecord>, StateError> {
+        collection::all(self.root)
+    }
+
+    /// One network, if there is such a one.
+    pub(crate) fn network(&self, name: &NetworkName) -> Result<Option<NetworkRecord>, StateError> {
+        collection::get(self.root, name)
+    }
+
+    /// All networks, by name.
+    pub(crate) fn networks(&self) -> Result<Vec<NetworkRecord>, StateError> {
+        collection::all(self.root)
+    }
+
+    /// The network that has the peer `id`; a peer is in one at most (P-40).
+    pub(crate) fn network_of(&self, id: &PeerId) -> Result<Option<NetworkRecord>, StateError> {
+        Ok(self.networks()?.into_iter().find(|network| network.peers.contains(id)))
+    }
+}
+
+impl<'a> Deref for Writer<'a> {
+    type Target = Reader<'a>;
+
+    fn deref(&self) -> &Reader<'a> {
+        &self.0
+    }
+}
+
+// These take `&mut self`, though a file needs none of it, so that a reader cannot write.
+impl Writer<'_> {
+    /// Creates or replaces a peer's record.
+    pub(crate) fn put_peer(&mut self, peer: &PeerRecord) -> Result<(), StateError> {
+        collection::put(self.0.root, peer)
+    }
+
+    /// Removes a peer's record.
+    pub(crate) fn remove_peer(&mut self, id: &PeerId) -> Result<(), StateError> {
+        collection::remove::<PeerRecord>(self.0.root, id)
+    }
+
+    /// Creates or replaces a network's record.
+    pub(crate) fn put_network(&mut self, network: &NetworkRecord) -> Result<(), StateError> {
+        collection::put(self.0.root, network)
+    }
+
+    /// Removes a network's record.
+    pub(crate) fn remove_network(&mut self, name: &NetworkName) -> Result<(), StateError> {
+        collection::remove::<NetworkRecord>(self.0.root, name)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,83 @@
+//! What is kept of one network: `network/<name>.json`.
+
+use super::collection::Record;
+use super::text;
+use peercache_core::spec::{HashKind, NetworkName, OnDown, PeerId, Replication, Vnodes};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+/// One network. A field may be added; none is ever renamed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct NetworkRecord {
+    schema: u64,
+    /// Its name, which is also its file's name.
+    #[serde(with = "text")]
+    pub(crate) name: NetworkName,
+    /// Its peers, each once, in the order in which they came.
+    #[serde(with = "text::list")]
+    pub(crate) peers: Vec<PeerId>,
+    /// Copies per key.
+    #[serde(with = "text::number")]
+    pub(crate) replication: Replication,
+    /// Ring points per unit of weight.
+    #[serde(with = "text::number")]
+    pub(crate) vnodes: Vnodes,
+    /// The hash of points and keys.
+    #[serde(with = "text")]
+    pub(crate) hash: HashKind,
+    /// What a read answers when no replica can serve it.
+    #[serde(with = "text")]
+    pub(crate) on_down: OnDown,
+    /// Whether `up` made it, so that `down` knows what to stop.
+    #[serde(default)]
+    pub(crate) made_by_up: bool,
+    /// When it was created (RFC 3339).
+    pub(crate) created_at: String,
+    /// Fields of later versions, handed through unchanged.
+    #[serde(flatten)]
+    more: Map<String, Value>,
+}
+
+/// How a network is to place and answer; the rest of a new network follows from it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Placement {
+    /// Copies per key.
+    pub(crate) replication: Replication,
+    /// Ring points per unit of weight.
+    pub(crate) vnodes: Vnodes,
+    /// The hash of points and keys.
+    pub(crate) hash: HashKind,
+    /// What a read answers when no replica can serve it.
+    pub(crate) on_down: OnDown,
+}
+
+impl NetworkRecord {
+    /// A network without peers.
+    pub(crate) fn new(name: NetworkName, placement: Placement) -> Self {
+        let Placement { replication, vnodes, hash, on_down } = placement;
+        Self {
+            schema: super::files::SCHEMA,
+            name,
+            peers: Vec::new(),
+            replication,
+            vnodes,
+            hash,
+            on_down,
+            made_by_up: false,
+            created_at: jiff::Timestamp::now().to_string(),
+            more: Map::new(),
+        }
+    }
+}
+
+impl Record for NetworkRecord {
+    const FOLDER: &'static str = "network";
+    const INDEX: &'static str = "network.json";
+    const LIST: &'static str = "networks";
+
+    type Name = NetworkName;
+
+    fn name(&self) -> &NetworkName {
+        &self.name
+    }
+}

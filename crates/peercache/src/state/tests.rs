@@ -1,0 +1,129 @@
+use super::*;
+use peercache_core::spec::{EngineKind, HashKind, OnDown, Replication, Vnodes};
+use std::os::unix::fs::PermissionsExt;
+use std::thread;
+
+type Done = Result<(), StateError>;
+
+fn id(text: &str) -> PeerId {
+    text.parse().unwrap()
+}
+
+fn peer(text: &str) -> PeerRecord {
+    PeerRecord::managed(id(text), EngineKind::Memcached)
+}
+
+fn network(name: &str, peers: &[&str]) -> NetworkRecord {
+    let placement = Placement {
+        replication: Replication::default(),
+        vnodes: Vnodes::default(),
+        hash: HashKind::Xxh3,
+        on_down: OnDown::Error,
+    };
+    let mut network = NetworkRecord::new(name.parse().unwrap(), placement);
+    network.peers = peers.iter().map(|peer| id(peer)).collect();
+    network
+}
+
+fn scratch() -> (tempfile::TempDir, State) {
+    let folder = tempfile::tempdir().unwrap();
+    let state = State::at(&folder.path().join("state")).unwrap();
+    (folder, state)
+}
+
+#[test]
+fn a_state_that_does_not_exist_is_empty_and_reading_creates_nothing() {
+    let (_folder, state) = scratch();
+    let read = state.read(|state| Ok::<_, StateError>((state.peers()?, state.networks()?))).unwrap();
+    assert_eq!(read, (vec![], vec![]));
+    assert!(!state.root().exists());
+}
+
+#[test]
+fn records_come_back_as_they_were_with_fields_of_later_versions() {
+    let (_folder, state) = scratch();
+    state.change(|state| -> Done { state.put_peer(&peer("p0")) }).unwrap();
+    let path = state.root().join("peer/p0.json");
+    let text = fs::read_to_string(&path).unwrap().replacen('{', "{\"colour\": \"red\",", 1);
+    fs::write(&path, text).unwrap();
+    let change = |state: &mut Writer<'_>| -> Done {
+        let mut peer = state.peer(&id("p0"))?.expect("it was put");
+        peer.port = 12_345;
+        state.put_peer(&peer)
+    };
+    state.change(change).unwrap();
+    let text = fs::read_to_string(&path).unwrap();
+    assert!(text.contains("\"colour\": \"red\"") && text.contains("\"port\": 12345"), "{text}");
+}
+
+#[test]
+fn folders_and_files_are_for_this_user_only() {
+    let (_folder, state) = scratch();
+    state.change(|state| -> Done { state.put_network(&network("main", &["p0"])) }).unwrap();
+    let mode = |name: &str| fs::metadata(state.root().join(name)).unwrap().permissions().mode() & 0o777;
+    assert_eq!(["", "peer", "network", "log"].map(mode), [0o700; 4]);
+    assert_eq!([".lock", "network.json", "network/main.json"].map(mode), [0o600; 3]);
+}
+
+#[test]
+fn the_folder_is_the_truth_and_the_registry_is_mended_from_it() {
+    let (_folder, state) = scratch();
+    let put = |name: &str| state.change(|state| -> Done { state.put_peer(&peer(name)) }).unwrap();
+    put("p0");
+    put("p1");
+    // As if a command had died between the file and the registry, in both directions.
+    fs::rename(state.root().join("peer/p1.json"), state.root().join("peer/p1.bad")).unwrap();
+    let ids = || {
+        let read = state.read(|state| state.peers()).unwrap();
+        read.into_iter().map(|peer| peer.id.to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!(ids(), ["p0"]);
+    put("p2");
+    let registry = fs::read_to_string(state.root().join("peer/registry.json")).unwrap();
+    let registry: serde_json::Value = serde_json::from_str(&registry).unwrap();
+    assert_eq!(registry["peers"], serde_json::json!(["p0", "p2"]));
+    assert_eq!(ids(), ["p0", "p2"]);
+}
+
+#[test]
+fn a_torn_registry_is_named_and_survives() {
+    let (_folder, state) = scratch();
+    state.change(|state| -> Done { state.put_peer(&peer("p0")) }).unwrap();
+    let path = state.root().join("peer/registry.json");
+    fs::write(&path, "{\"schema\": 1, \"pe").unwrap();
+    let error = state.change(|state| -> Done { state.put_peer(&peer("p1")) }).unwrap_err();
+    assert!(error.to_string().contains("peer/registry.json is torn"), "{error}");
+    assert_eq!(fs::read_to_string(&path).unwrap(), "{\"schema\": 1, \"pe");
+    assert!(!state.root().join("peer/p1.json").exists());
+}
+
+#[test]
+fn a_record_under_another_name_is_foreign() {
+    let (_folder, state) = scratch();
+    state.change(|state| -> Done { state.put_peer(&peer("p0")) }).unwrap();
+    fs::copy(state.root().join("peer/p0.json"), state.root().join("peer/p1.json")).unwrap();
+    let error = state.read(|state| state.peer(&id("p1"))).unwrap_err();
+    assert!(error.to_string().contains("it describes p0, not p1"), "{error}");
+}
+
+#[test]
+fn changes_at_once_lose_nothing() {
+    let (_folder, state) = scratch();
+    state.change(|state| -> Done { state.put_network(&network("main", &[])) }).unwrap();
+    thread::scope(|scope| {
+        for number in 0..16 {
+            let state = &state;
+            scope.spawn(move || {
+                let add = |state: &mut Writer<'_>| -> Done {
+                    let mut main = state.network(&"main".parse().unwrap())?.expect("it was put");
+                    main.peers.push(id(&format!("p{number}")));
+                    state.put_network(&main)
+                };
+                state.change(add).unwrap();
+            });
+        }
+    });
+    let main = state.read(|state| state.network(&"main".parse().unwrap())).unwrap().unwrap();
+    let members: std::collections::BTreeSet<_> = main.peers.iter().collect();
+    assert_eq!((main.peers.len(), members.len()), (16, 16));
+}
