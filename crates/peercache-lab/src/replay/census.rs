@@ -1,13 +1,13 @@
 //! How many different keys each peer owns, in bounded memory.
 //!
 //! Keys are counted exactly up to [`KEYS_EXACT_MAX`] a worker. Beyond, only keys whose hash ends in `level` zero
-//! bits are kept, and each stands for `2^level` (Wegman's adaptive sampling): the whole count is then off by
-//! about 1 % at most.
+//! bits are kept, and each stands for `2^level` (Wegman's adaptive sampling): the whole count is then off
+//! by about 1 %.
 
 use std::collections::HashMap;
 
-/// Keys that one worker remembers: at 16 bytes each, about 4 MB.
-const KEYS_EXACT_MAX: usize = 128 * 1024;
+/// Keys that one worker remembers, in about 2 MB.
+const KEYS_EXACT_MAX: usize = 64 * 1024;
 
 /// Different keys by owner.
 #[derive(Debug, Default)]
@@ -60,8 +60,8 @@ mod tests {
 
     #[test]
     fn few_keys_are_counted_exactly_and_once() {
-        let (census, counts) = census(100_000);
-        assert_eq!((counts, census.is_estimate()), ([75_000, 25_000], false));
+        let (census, counts) = census(60_000);
+        assert_eq!((counts, census.is_estimate()), ([45_000, 15_000], false));
     }
 
     #[test]

@@ -47,7 +47,8 @@ impl Frame {
 /// # Panics
 /// If a request has not exactly one outcome, which is a bug of the replay.
 pub(super) fn build(frame: Frame, stopped: Option<String>, tally: Tally, daemons: Vec<Reading>) -> Report {
-    let known: Option<i64> = daemons.iter().map(|daemon| daemon.as_ref().ok().map(|delta| delta.get_hits)).sum();
+    let known: Option<i64> =
+        daemons.iter().map(|daemon| daemon.as_ref().ok().map(|delta| delta.get_hits)).sum();
     let daemon_hits = known.and_then(|hits| u64::try_from(hits).ok());
     let seconds = tally.measured.map_or(0.0, |(from, to)| (to - from).as_secs_f64());
     let latency = Latencies {

@@ -14,13 +14,12 @@ fn report() -> Report {
         peercache: "0.1.0".to_owned(),
         started: "2026-11-23T20:21:00Z".to_owned(),
         stopped: None,
-        trace: TraceSummary { name: "w1.oracleGeneral.bin".to_owned(), format: "oracleGeneral".to_owned(), bytes: 24 },
-        network: NetworkSummary {
-            name: "n1".to_owned(),
-            peers: 1,
-            replication: 1,
-            hash: "xxh3".to_owned(),
+        trace: TraceSummary {
+            name: "w1.oracleGeneral.bin".to_owned(),
+            format: "oracleGeneral".to_owned(),
+            bytes: 24,
         },
+        network: NetworkSummary { name: "n1".to_owned(), peers: 1, replication: 1, hash: "xxh3".to_owned() },
         workers: 4,
         pipeline: 1,
         seconds: 2.0,
@@ -76,7 +75,10 @@ fn the_json_has_the_fixed_spellings_on_top_and_reads_back() {
     let json = report().to_json();
     assert!(json.ends_with("}\n"));
     let value: serde_json::Value = serde_json::from_str(&json).unwrap();
-    assert_eq!((&value["hits"], &value["misses"], &value["errors"]), (&12_000.into(), &340.into(), &3.into()));
+    assert_eq!(
+        (&value["hits"], &value["misses"], &value["errors"]),
+        (&12_000.into(), &340.into(), &3.into())
+    );
     assert_eq!(serde_json::from_str::<Report>(&json).unwrap(), report());
 }
 
@@ -94,7 +96,7 @@ refused   10  (too large 10)
 errors    3  (timeout 3)
           - p0 did not answer
 latency   µs   count  p50  p95  p99  p99.9    max
-          get  1,000   500  950  990    999  1,000
+          get  1,000  500  950  990    999  1,000
 peers         requests    share  keys    hits  get_hits  get_misses  cmd_set  evictions  items
           p0    12,343  100.0 %   ~99  12,000    11,999           0        0          0    +99
 daemons   counted 11,999 hits, not 12,000: somebody else reads or resets them, or answers were lost
@@ -129,7 +131,9 @@ fn a_folder_that_cannot_be_written_is_named() {
 #[test]
 fn a_trace_of_any_name_gives_a_safe_file_name() {
     let long = "x".repeat(300);
-    for (name, stem) in [("../../etc/passwd", "trace"), ("", "trace"), ("a b/ü", "a_b__"), (&long, &long[..60])] {
+    for (name, stem) in
+        [("../../etc/passwd", "trace"), ("", "trace"), ("a b/ü", "a_b__"), (&long, &long[..60])]
+    {
         let mut report = report();
         name.clone_into(&mut report.trace.name);
         let dir = tempfile::tempdir().unwrap();

@@ -37,7 +37,11 @@ impl Lines {
             let mut text = String::new();
             for (column, (cell, &width)) in row.iter().zip(&widths).enumerate() {
                 // Writing into a String cannot fail.
-                let _ = if column == 0 { write!(text, "{cell:width$}") } else { write!(text, "  {cell:>width$}") };
+                let _ = if column == 0 {
+                    write!(text, "{cell:width$}")
+                } else {
+                    write!(text, "  {cell:>width$}")
+                };
             }
             self.add(if index == 0 { label } else { "" }, &text);
         }
@@ -56,7 +60,8 @@ fn head(report: &Report, lines: &mut Lines) {
 }
 
 fn outcomes(report: &Report, lines: &mut Lines) {
-    let ratio = report.hit_ratio.map_or(String::new(), |ratio| format!("  ({:.2} % of the reads)", ratio * 100.0));
+    let ratio =
+        report.hit_ratio.map_or(String::new(), |ratio| format!("  ({:.2} % of the reads)", ratio * 100.0));
     lines.add("hits", &format!("{}{ratio}", grouped(report.hits)));
     lines.add("misses", &format!("{}  ({} filled)", grouped(report.misses), grouped(report.fills)));
     if report.writes > 0 {
@@ -104,7 +109,8 @@ fn latencies(report: &Report, lines: &mut Lines) {
 }
 
 fn peers(report: &Report, lines: &mut Lines) {
-    let head = ["", "requests", "share", "keys", "hits", "get_hits", "get_misses", "cmd_set", "evictions", "items"];
+    let head =
+        ["", "requests", "share", "keys", "hits", "get_hits", "get_misses", "cmd_set", "evictions", "items"];
     let mut rows = vec![cells(head)];
     rows.extend(report.peers.iter().map(peer));
     lines.table("peers", &rows);

@@ -155,7 +155,8 @@ mod tests {
         Trace::open(path, format).expect_err("a file that is no trace")
     }
 
-    const RECORD: [u8; 24] = [1, 0, 0, 0, 7, 0, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 255, 255, 255, 255, 255, 255, 255, 255];
+    const RECORD: [u8; 24] =
+        [1, 0, 0, 0, 7, 0, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 255, 255, 255, 255, 255, 255, 255, 255];
 
     #[test]
     fn a_trace_knows_its_size_and_how_far_it_is_read() {
@@ -178,7 +179,10 @@ mod tests {
         let error = refused(&path, None);
         assert!(matches!(error, TraceError::Torn { records: 2, rest_bytes: 22, .. }), "{error}");
         let text = error.to_string();
-        assert!(text.contains("a.oracleGeneral.bin") && text.contains("2 whole") && text.contains("22 bytes"), "{text}");
+        assert!(
+            text.contains("a.oracleGeneral.bin") && text.contains("2 whole") && text.contains("22 bytes"),
+            "{text}"
+        );
     }
 
     #[test]
@@ -192,7 +196,10 @@ mod tests {
         }
         let packed = dir.file("a.csv.zst", &[0x28, 0xb5, 0x2f, 0xfd, 0]);
         assert!(matches!(refused(&packed, None), TraceError::Packed { program: "zstd", .. }));
-        assert!(matches!(refused(&dir.file("notes", b"some words\n"), None), TraceError::UnknownFormat { .. }));
+        assert!(matches!(
+            refused(&dir.file("notes", b"some words\n"), None),
+            TraceError::UnknownFormat { .. }
+        ));
         let text = dir.file("a.oracleGeneral", b"0,k,1,2,3,get,0\n12345678");
         assert!(matches!(refused(&text, None), TraceError::WrongFormat { .. }));
     }

@@ -113,10 +113,9 @@ fn field_count(fields: usize) -> String {
 fn number(field: &str, text: &[u8], max: u64) -> Result<u64, String> {
     // `parse` would also take a plus sign, which no trace has.
     let digits = std::str::from_utf8(text).ok().filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
-    digits
-        .and_then(|digits| digits.parse().ok())
-        .filter(|&number| number <= max)
-        .ok_or_else(|| format!("the {field} is {}, where a whole number from 0 to {max} belongs", shown(text)))
+    digits.and_then(|digits| digits.parse().ok()).filter(|&number| number <= max).ok_or_else(|| {
+        format!("the {field} is {}, where a whole number from 0 to {max} belongs", shown(text))
+    })
 }
 
 /// A field as an error shows it: escaped, and never long.
@@ -141,7 +140,10 @@ mod tests {
         let requests: Vec<_> = read.into_iter().map(|request| request.expect("a request")).collect();
         assert_eq!(&*requests[0].key, b"q:q:1:8WT");
         assert_eq!((requests[0].value_bytes, requests[0].operation), (213, Operation::Get));
-        assert_eq!((requests[1].time_s, requests[1].ttl_s, requests[1].operation), (7, 86400, Operation::Set));
+        assert_eq!(
+            (requests[1].time_s, requests[1].ttl_s, requests[1].operation),
+            (7, 86400, Operation::Set)
+        );
         assert_eq!((&*requests[2].key, requests[2].operation), (&b"last"[..], Operation::Delete));
     }
 

@@ -1,6 +1,9 @@
 //! memcached's text protocol, both ends of it.
 //!
-//! Towards peers: [`command`] writes what they are asked, [`reply`] reads what they answer.
+//! Towards peers: [`command`] writes what they are asked, [`reply`] reads what they answer. Towards clients:
+//! [`request`] reads what they ask, [`response`] writes what they are answered.
 
 pub mod command;
 pub mod reply;
+pub mod request;
+pub mod response;

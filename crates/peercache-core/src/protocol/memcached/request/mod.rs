@@ -1,0 +1,343 @@
+//! What clients ask, read off the wire without copying.
+//!
+//! [`decode`] looks at the first bytes a client sent and says what they are; it never waits, never copies and
+//! gives the same result however the bytes were cut into packets. Nothing that it hands on is unchecked: keys
+//! are [`Key`]s, numbers are numbers, a body is as long as its header says.
+//!
+//! A request that is refused takes its body with it. memcached reads the body behind a header that it refuses
+//! as if it were commands, so whoever chooses a value could run `flush_all`; here such a body is swallowed when
+//! its length is known, and the connection is closed when it is not.
+
+use crate::key::Key;
+use memchr::memchr;
+
+mod keys;
+mod number;
+mod plain;
+mod store;
+mod words;
+
+#[cfg(test)]
+mod tests;
+
+pub use keys::Keys;
+use words::Words;
+
+/// The longest line, in bytes without its line feed; a multiget may have [`GET_LINE_BYTES_MAX`].
+pub const LINE_BYTES_MAX: usize = 8 * 1024;
+
+/// The longest line of a command that takes many keys, in bytes without its line feed.
+pub const GET_LINE_BYTES_MAX: usize = 64 * 1024;
+
+/// memcached's answer to what it does not know.
+const ERROR: &str = "ERROR";
+
+/// memcached's answer to a command that it knows with arguments that it cannot use.
+const BAD_FORMAT: &str = "CLIENT_ERROR bad command line format";
+
+/// memcached's answer to an expiry that is not a number.
+const BAD_EXPTIME: &str = "CLIENT_ERROR invalid exptime argument";
+
+/// What a decoder takes, apart from the fixed lengths of lines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// The longest value that is worth reading, in bytes; a longer one is swallowed and refused.
+    pub value_bytes_max: usize,
+}
+
+/// What the bytes at hand amount to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Decoded<'a> {
+    /// Not a whole request yet.
+    Incomplete {
+        /// The request is at least this many bytes long, counted from its start.
+        bytes_needed: usize,
+    },
+    /// A request.
+    Request {
+        /// What is asked.
+        request: Request<'a>,
+        /// How many bytes it took.
+        bytes: usize,
+    },
+    /// A request that must not be executed; the connection goes on behind it.
+    Refused(Refused<'a>),
+    /// What follows cannot be understood, so it must not be executed: the connection has to go.
+    Close {
+        /// A last line to send, without its line end.
+        answer: Option<&'static str>,
+        /// Why.
+        reason: Reason,
+    },
+}
+
+/// A request that must not be executed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Refused<'a> {
+    /// The line to answer, without its line end; none when the client asked for no answer.
+    pub answer: Option<&'static str>,
+    /// How many of the bytes at hand it took.
+    pub bytes: usize,
+    /// How many bytes behind those are its body. They may not have come yet, and are not commands.
+    pub swallow: u64,
+    /// The key whose old value must not be served any more: a `set` that failed would leave it there.
+    pub forget: Option<Key<'a>>,
+}
+
+/// Why a connection cannot go on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reason {
+    /// memcached's binary protocol, which is not spoken here.
+    BinaryProtocol,
+    /// A web request; its body could be made of commands.
+    Http,
+    /// A line longer than is allowed.
+    LineTooLong,
+    /// A command with a body whose length could not be read.
+    BodyLengthUnknown,
+}
+
+impl Reason {
+    /// The reason in words, for a log.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::BinaryProtocol => "it speaks memcached's binary protocol, which is not supported",
+            Self::Http => "it sent a web request",
+            Self::LineTooLong => "it sent a line that is too long",
+            Self::BodyLengthUnknown => "the length of a body could not be read",
+        }
+    }
+}
+
+/// Whether the client waits for an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Answer {
+    /// It does.
+    Wanted,
+    /// It said `noreply`: neither success nor failure is told.
+    Unwanted,
+}
+
+/// How a value is stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StoreVerb {
+    /// Whatever was there.
+    Set,
+    /// Only if nothing was there.
+    Add,
+    /// Only if something was there.
+    Replace,
+    /// Behind what is there.
+    Append,
+    /// In front of what is there.
+    Prepend,
+    /// Only if what is there has this version.
+    Cas(u64),
+}
+
+/// Which way a counter goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CountVerb {
+    /// Up, wrapping at 2^64.
+    Incr,
+    /// Down, stopping at 0.
+    Decr,
+}
+
+/// Whether values are answered with their versions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Versions {
+    /// `gets`, `gats`.
+    Shown,
+    /// `get`, `gat`.
+    Hidden,
+}
+
+/// What a client asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Request<'a> {
+    /// `get`, `gets`.
+    Get {
+        /// At least one.
+        keys: Keys<'a>,
+        /// With or without versions.
+        versions: Versions,
+    },
+    /// `gat`, `gats`: reads and gives a new expiry.
+    GetAndTouch {
+        /// Possibly none, as memcached has it.
+        keys: Keys<'a>,
+        /// memcached's expiry, see [`Request::Store`].
+        exptime: i64,
+        /// With or without versions.
+        versions: Versions,
+    },
+    /// `set` and its like.
+    Store {
+        /// How.
+        verb: StoreVerb,
+        /// Where.
+        key: Key<'a>,
+        /// Opaque; comes back with the value.
+        flags: u32,
+        /// memcached's expiry: 0 is never, up to 30 days relative seconds, beyond that a Unix date, below 0
+        /// at once.
+        exptime: i64,
+        /// The value.
+        value: &'a [u8],
+        /// Whether to answer.
+        answer: Answer,
+    },
+    /// `incr`, `decr`.
+    Count {
+        /// Which way.
+        verb: CountVerb,
+        /// Which counter.
+        key: Key<'a>,
+        /// By how much.
+        delta: u64,
+        /// Whether to answer.
+        answer: Answer,
+    },
+    /// `touch`: a new expiry.
+    Touch {
+        /// Of this.
+        key: Key<'a>,
+        /// memcached's expiry, see [`Request::Store`].
+        exptime: i64,
+        /// Whether to answer.
+        answer: Answer,
+    },
+    /// `delete`.
+    Delete {
+        /// This.
+        key: Key<'a>,
+        /// Whether to answer.
+        answer: Answer,
+    },
+    /// `flush_all`.
+    FlushAll {
+        /// When, like an expiry; 0 and below is now.
+        exptime: i64,
+        /// Whether to answer.
+        answer: Answer,
+    },
+    /// `verbosity`.
+    Verbosity {
+        /// The level that is asked for.
+        level: u32,
+        /// Whether to answer.
+        answer: Answer,
+    },
+    /// `stats`, with its argument or nothing.
+    Stats(&'a [u8]),
+    /// `me`: what is known of an item.
+    Inspect(Key<'a>),
+    /// `mn`: answers `MN`, when all before it are answered.
+    Noop,
+    /// `version`.
+    Version,
+    /// `shutdown`, which is never done.
+    Shutdown,
+    /// `quit`: close the connection.
+    Quit,
+}
+
+/// Decodes the request at the start of `input`.
+#[must_use]
+pub fn decode<'a>(input: &'a [u8], limits: &Limits) -> Decoded<'a> {
+    if input.first() == Some(&0x80) {
+        return Decoded::Close { answer: None, reason: Reason::BinaryProtocol };
+    }
+    let line_bytes_max = line_bytes_max(input);
+    let window = &input[..input.len().min(line_bytes_max + 1)];
+    let Some(end) = memchr(b'\n', window) else {
+        if input.len() > line_bytes_max {
+            let answer = Some("CLIENT_ERROR line too long");
+            return Decoded::Close { answer, reason: Reason::LineTooLong };
+        }
+        return Decoded::Incomplete { bytes_needed: input.len() + 1 };
+    };
+    // Like memcached: the CR before the LF is optional, and a lone CR LF is a command of one byte.
+    let line =
+        if end > 1 { input[..end].strip_suffix(b"\r").unwrap_or(&input[..end]) } else { &input[..end] };
+    dispatch(&Line { text: line, words: Words::of(line), bytes: end + 1 }, &input[end + 1..], limits)
+}
+
+/// One line, and what it took of the input.
+struct Line<'a> {
+    text: &'a [u8],
+    words: Words<'a>,
+    bytes: usize,
+}
+
+impl<'a> Line<'a> {
+    const fn request(&self, request: Request<'a>) -> Decoded<'a> {
+        Decoded::Request { request, bytes: self.bytes }
+    }
+
+    /// Refuses a line that has no body.
+    const fn refused(&self, answer: &'static str) -> Decoded<'a> {
+        self.refused_to(Answer::Wanted, answer)
+    }
+
+    /// Refuses a line that has no body, silently if no answer is wanted.
+    const fn refused_to(&self, wanted: Answer, line: &'static str) -> Decoded<'a> {
+        let answer = match wanted {
+            Answer::Wanted => Some(line),
+            Answer::Unwanted => None,
+        };
+        Decoded::Refused(Refused { answer, bytes: self.bytes, swallow: 0, forget: None })
+    }
+}
+
+/// Every command there is, with what reads it.
+fn dispatch<'a>(line: &Line<'a>, behind: &'a [u8], limits: &Limits) -> Decoded<'a> {
+    let store = |form| store::decode(line, form, behind, limits);
+    match line.words.at(0) {
+        b"get" | b"bget" => plain::get(line, Versions::Hidden),
+        b"gets" => plain::get(line, Versions::Shown),
+        b"gat" => plain::get_and_touch(line, Versions::Hidden),
+        b"gats" => plain::get_and_touch(line, Versions::Shown),
+        b"set" => store(store::Form::Plain(StoreVerb::Set)),
+        b"add" => store(store::Form::Plain(StoreVerb::Add)),
+        b"replace" => store(store::Form::Plain(StoreVerb::Replace)),
+        b"append" => store(store::Form::Plain(StoreVerb::Append)),
+        b"prepend" => store(store::Form::Plain(StoreVerb::Prepend)),
+        b"cas" => store(store::Form::Cas),
+        b"ms" => store::refuse_meta(line),
+        b"incr" => plain::count(line, CountVerb::Incr),
+        b"decr" => plain::count(line, CountVerb::Decr),
+        b"touch" => plain::touch(line),
+        b"delete" => plain::delete(line),
+        b"flush_all" => plain::flush_all(line),
+        b"verbosity" => plain::verbosity(line),
+        b"me" => plain::inspect(line),
+        b"stats" => line.request(Request::Stats(line.words.at(1))),
+        b"mn" => line.request(Request::Noop),
+        b"version" => line.request(Request::Version),
+        b"shutdown" => line.request(Request::Shutdown),
+        b"quit" => line.request(Request::Quit),
+        _ => unknown(line),
+    }
+}
+
+/// A web page can make a browser send a request to any port; what such a request carries is never executed.
+fn unknown<'a>(line: &Line<'a>) -> Decoded<'a> {
+    let last = line.text.rsplit(|&byte| byte == b' ').find(|word| !word.is_empty()).unwrap_or_default();
+    if line.words.count() > 1 && last.starts_with(b"HTTP/") {
+        return Decoded::Close { answer: None, reason: Reason::Http };
+    }
+    line.refused(ERROR)
+}
+
+/// How long the line at the start of `input` may be. Looks only at bytes that every line may have, so that
+/// the answer for a line does not change while it arrives.
+fn line_bytes_max(input: &[u8]) -> usize {
+    let head = &input[..input.len().min(LINE_BYTES_MAX)];
+    match Words::of(head).at(0) {
+        b"get" | b"gets" | b"gat" | b"gats" | b"bget" => GET_LINE_BYTES_MAX,
+        _ => LINE_BYTES_MAX,
+    }
+}

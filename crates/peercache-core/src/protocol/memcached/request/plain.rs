@@ -1,0 +1,122 @@
+//! Commands of one line.
+
+use super::number::{signed, unsigned};
+use super::{Answer, BAD_EXPTIME, BAD_FORMAT, CountVerb, Decoded, ERROR, Keys, Line, Request, Versions};
+use crate::key::Key;
+use core::ops::RangeInclusive;
+
+/// `<verb> <key>+`.
+pub(super) fn get<'a>(line: &Line<'a>, versions: Versions) -> Decoded<'a> {
+    if line.words.count() < 2 {
+        return line.refused(ERROR);
+    }
+    match Keys::behind(line.text, 1) {
+        Ok(keys) => line.request(Request::Get { keys, versions }),
+        Err(_) => line.refused(BAD_FORMAT),
+    }
+}
+
+/// `<verb> <exptime> <key>*`.
+pub(super) fn get_and_touch<'a>(line: &Line<'a>, versions: Versions) -> Decoded<'a> {
+    if line.words.count() < 2 {
+        return line.refused(ERROR);
+    }
+    let Some(exptime) = signed(line.words.at(1)) else {
+        return line.refused(BAD_EXPTIME);
+    };
+    match Keys::behind(line.text, 2) {
+        Ok(keys) => line.request(Request::GetAndTouch { keys, exptime, versions }),
+        Err(_) => line.refused(BAD_FORMAT),
+    }
+}
+
+/// `<verb> <key> <delta> [noreply]`.
+pub(super) fn count<'a>(line: &Line<'a>, verb: CountVerb) -> Decoded<'a> {
+    let answer = match arguments(line, 2..=3) {
+        Some(answer) => answer,
+        None => return line.refused(ERROR),
+    };
+    let Ok(key) = Key::new(line.words.at(1)) else {
+        return line.refused_to(answer, BAD_FORMAT);
+    };
+    match unsigned(line.words.at(2)) {
+        Some(delta) => line.request(Request::Count { verb, key, delta, answer }),
+        None => line.refused_to(answer, "CLIENT_ERROR invalid numeric delta argument"),
+    }
+}
+
+/// `touch <key> <exptime> [noreply]`.
+pub(super) fn touch<'a>(line: &Line<'a>) -> Decoded<'a> {
+    let Some(answer) = arguments(line, 2..=3) else {
+        return line.refused(ERROR);
+    };
+    let Ok(key) = Key::new(line.words.at(1)) else {
+        return line.refused_to(answer, BAD_FORMAT);
+    };
+    match signed(line.words.at(2)) {
+        Some(exptime) => line.request(Request::Touch { key, exptime, answer }),
+        None => line.refused_to(answer, BAD_EXPTIME),
+    }
+}
+
+/// `delete <key> [0] [noreply]`; the 0 is what is left of a delay that old clients sent.
+pub(super) fn delete<'a>(line: &Line<'a>) -> Decoded<'a> {
+    let Some(answer) = arguments(line, 1..=3) else {
+        return line.refused(ERROR);
+    };
+    let zero = line.words.at(2) == b"0";
+    let valid = match (line.words.count(), answer) {
+        (2, _) | (3, Answer::Unwanted) => true,
+        (3, Answer::Wanted) | (4, Answer::Unwanted) => zero,
+        _ => false,
+    };
+    if !valid {
+        let usage = "CLIENT_ERROR bad command line format.  Usage: delete <key> [noreply]";
+        return line.refused_to(answer, usage);
+    }
+    match Key::new(line.words.at(1)) {
+        Ok(key) => line.request(Request::Delete { key, answer }),
+        Err(_) => line.refused_to(answer, BAD_FORMAT),
+    }
+}
+
+/// `flush_all [exptime] [noreply]`.
+pub(super) fn flush_all<'a>(line: &Line<'a>) -> Decoded<'a> {
+    let Some(answer) = arguments(line, 0..=2) else {
+        return line.refused(ERROR);
+    };
+    let bare = if answer == Answer::Unwanted { 2 } else { 1 };
+    if line.words.count() == bare {
+        return line.request(Request::FlushAll { exptime: 0, answer });
+    }
+    match signed(line.words.at(1)) {
+        Some(exptime) => line.request(Request::FlushAll { exptime, answer }),
+        None => line.refused_to(answer, BAD_EXPTIME),
+    }
+}
+
+/// `verbosity <level> [noreply]`.
+pub(super) fn verbosity<'a>(line: &Line<'a>) -> Decoded<'a> {
+    let Some(answer) = arguments(line, 1..=2) else {
+        return line.refused(ERROR);
+    };
+    match unsigned(line.words.at(1)).and_then(|level| u32::try_from(level).ok()) {
+        Some(level) => line.request(Request::Verbosity { level, answer }),
+        None => line.refused_to(answer, BAD_FORMAT),
+    }
+}
+
+/// `me <key>`; what follows the key is for debugging and changes nothing.
+pub(super) fn inspect<'a>(line: &Line<'a>) -> Decoded<'a> {
+    match Key::new(line.words.at(1)) {
+        Ok(key) => line.request(Request::Inspect(key)),
+        Err(_) => line.refused(BAD_FORMAT),
+    }
+}
+
+/// If the line has as many arguments as it may, whether the last of them asks for silence.
+fn arguments(line: &Line<'_>, allowed: RangeInclusive<usize>) -> Option<Answer> {
+    let count = line.words.count() - 1;
+    let silent = count > 0 && line.words.last() == b"noreply";
+    allowed.contains(&count).then_some(if silent { Answer::Unwanted } else { Answer::Wanted })
+}

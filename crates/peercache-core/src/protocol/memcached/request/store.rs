@@ -1,0 +1,137 @@
+//! Commands with a body.
+//!
+//! The length of the body decides where the next command begins. So when anything in the line is wrong, the
+//! first question is whether that length can still be trusted.
+
+use super::number::{signed, unsigned};
+use super::{Answer, BAD_FORMAT, Decoded, ERROR, Limits, Line, Reason, Refused, Request, StoreVerb};
+use crate::key::Key;
+
+/// The longest body that a client can announce, in bytes; memcached's limit, from its 32-bit length.
+const BODY_BYTES_MAX: u64 = i32::MAX as u64 - 2;
+
+/// The form of the command's line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Form {
+    /// `<verb> <key> <flags> <exptime> <bytes> [noreply]`.
+    Plain(StoreVerb),
+    /// `cas <key> <flags> <exptime> <bytes> <version> [noreply]`.
+    Cas,
+}
+
+/// A storage command's line whose body has a known length.
+struct Header<'a> {
+    key: Key<'a>,
+    verb: StoreVerb,
+    flags: u32,
+    exptime: i64,
+}
+
+/// Decodes a storage command; `behind` is what has come behind its line.
+pub(super) fn decode<'a>(line: &Line<'a>, form: Form, behind: &'a [u8], limits: &Limits) -> Decoded<'a> {
+    let answer = match trusted_shape(line, form) {
+        Shape::Whole(answer) => answer,
+        Shape::Bare => return line.refused(ERROR),
+        Shape::Odd(words) => return unknown_length(words),
+    };
+    let body_bytes = match body_length(line.words.at(4)) {
+        Length::Known(bytes) => bytes,
+        Length::Negative => return line.refused_to(answer, BAD_FORMAT),
+        Length::Unknown => return unknown_length(BAD_FORMAT),
+    };
+    let Some(header) = header(line, form) else {
+        return refused(line, answer, BAD_FORMAT, body_bytes);
+    };
+    let Some(value_bytes) = usize::try_from(body_bytes).ok().filter(|&n| n <= limits.value_bytes_max) else {
+        let forget = matches!(header.verb, StoreVerb::Set).then_some(header.key);
+        return too_large(line, answer, body_bytes, forget);
+    };
+    let bytes = line.bytes + value_bytes + 2;
+    let Some(body) = behind.get(..value_bytes + 2) else {
+        return Decoded::Incomplete { bytes_needed: bytes };
+    };
+    let (value, end) = body.split_at(value_bytes);
+    if end != b"\r\n" {
+        return bad_chunk(answer, bytes);
+    }
+    let Header { key, verb, flags, exptime } = header;
+    Decoded::Request { request: Request::Store { verb, key, flags, exptime, value, answer }, bytes }
+}
+
+/// `ms <key> <bytes> <flag>*`, which is not spoken yet, but whose body must not be executed.
+pub(super) fn refuse_meta<'a>(line: &Line<'a>) -> Decoded<'a> {
+    match (line.words.count(), body_length(line.words.at(2))) {
+        (1, _) => line.refused(ERROR),
+        (_, Length::Known(bytes)) => refused(line, Answer::Wanted, ERROR, bytes),
+        _ => unknown_length(ERROR),
+    }
+}
+
+/// What the number of words says about the length of the body.
+enum Shape {
+    /// Every word is where it belongs.
+    Whole(Answer),
+    /// The command alone: there is nothing that could have a body.
+    Bare,
+    /// Words are missing, or there are too many, as from a key with a space in it; the answer to that.
+    Odd(&'static str),
+}
+
+fn trusted_shape(line: &Line<'_>, form: Form) -> Shape {
+    let whole = match form {
+        Form::Plain(_) => 5,
+        Form::Cas => 6,
+    };
+    let silent = line.words.last() == b"noreply";
+    match line.words.count() {
+        1 => Shape::Bare,
+        count if count == whole && !silent => Shape::Whole(Answer::Wanted),
+        count if count == whole + 1 && silent => Shape::Whole(Answer::Unwanted),
+        count if count == whole || count == whole + 1 => Shape::Odd(BAD_FORMAT),
+        _ => Shape::Odd(ERROR),
+    }
+}
+
+enum Length {
+    Known(u64),
+    /// A number, but of no body: none was sent.
+    Negative,
+    Unknown,
+}
+
+fn body_length(word: &[u8]) -> Length {
+    match unsigned(word) {
+        Some(bytes) if bytes <= BODY_BYTES_MAX => Length::Known(bytes),
+        None if signed(word).is_some_and(i64::is_negative) => Length::Negative,
+        _ => Length::Unknown,
+    }
+}
+
+fn header<'a>(line: &Line<'a>, form: Form) -> Option<Header<'a>> {
+    let verb = match form {
+        Form::Plain(verb) => verb,
+        Form::Cas => StoreVerb::Cas(unsigned(line.words.at(5))?),
+    };
+    let key = Key::new(line.words.at(1)).ok()?;
+    let flags = u32::try_from(unsigned(line.words.at(2))?).ok()?;
+    Some(Header { key, verb, flags, exptime: signed(line.words.at(3))? })
+}
+
+const fn unknown_length<'a>(answer: &'static str) -> Decoded<'a> {
+    Decoded::Close { answer: Some(answer), reason: Reason::BodyLengthUnknown }
+}
+
+fn refused<'a>(line: &Line<'_>, answer: Answer, words: &'static str, body_bytes: u64) -> Decoded<'a> {
+    let answer = (answer == Answer::Wanted).then_some(words);
+    Decoded::Refused(Refused { answer, bytes: line.bytes, swallow: body_bytes + 2, forget: None })
+}
+
+fn too_large<'a>(line: &Line<'a>, answer: Answer, body_bytes: u64, forget: Option<Key<'a>>) -> Decoded<'a> {
+    let answer = (answer == Answer::Wanted).then_some("SERVER_ERROR object too large for cache");
+    Decoded::Refused(Refused { answer, bytes: line.bytes, swallow: body_bytes + 2, forget })
+}
+
+fn bad_chunk<'a>(answer: Answer, bytes: usize) -> Decoded<'a> {
+    let answer = (answer == Answer::Wanted).then_some("CLIENT_ERROR bad data chunk");
+    Decoded::Refused(Refused { answer, bytes, swallow: 0, forget: None })
+}

@@ -1,0 +1,137 @@
+//! What servers answer, written for the wire.
+//!
+//! Each function appends one piece to `out`, whole lines only. Numbers are written without allocating; nothing
+//! is flushed: when bytes travel is decided by whoever owns the socket.
+
+use alloc::vec::Vec;
+
+/// One line, with its end.
+pub fn line(out: &mut Vec<u8>, text: &[u8]) {
+    out.extend_from_slice(text);
+    out.extend_from_slice(b"\r\n");
+}
+
+/// A line that is one number: a counter's new value.
+pub fn number(out: &mut Vec<u8>, number: u64) {
+    push_number(out, number);
+    out.extend_from_slice(b"\r\n");
+}
+
+/// What goes into a `VALUE`.
+#[derive(Debug, Clone, Copy)]
+pub struct Value<'a> {
+    /// The key.
+    pub key: &'a [u8],
+    /// The flags that it was stored with.
+    pub flags: u32,
+    /// The bytes.
+    pub data: &'a [u8],
+    /// The version, where it was asked for.
+    pub cas: Option<u64>,
+}
+
+/// `VALUE <key> <flags> <bytes> [<cas>]` and the bytes.
+pub fn value(out: &mut Vec<u8>, value: Value<'_>) {
+    // 64 covers the words and four numbers; one reservation instead of six.
+    out.reserve(value.key.len() + value.data.len() + 64);
+    out.extend_from_slice(b"VALUE ");
+    out.extend_from_slice(value.key);
+    out.push(b' ');
+    push_number(out, u64::from(value.flags));
+    out.push(b' ');
+    push_number(out, value.data.len() as u64);
+    if let Some(cas) = value.cas {
+        out.push(b' ');
+        push_number(out, cas);
+    }
+    out.extend_from_slice(b"\r\n");
+    out.extend_from_slice(value.data);
+    out.extend_from_slice(b"\r\n");
+}
+
+/// `STAT <name> <text>`.
+pub fn stat(out: &mut Vec<u8>, name: &str, text: &str) {
+    out.extend_from_slice(b"STAT ");
+    out.extend_from_slice(name.as_bytes());
+    out.push(b' ');
+    line(out, text.as_bytes());
+}
+
+/// `STAT <name> <number>`.
+pub fn stat_number(out: &mut Vec<u8>, name: &str, number: u64) {
+    stat(out, name, itoa::Buffer::new().format(number));
+}
+
+/// What goes into an `ME`.
+#[derive(Debug, Clone, Copy)]
+pub struct Meta<'a> {
+    /// The key.
+    pub key: &'a [u8],
+    /// Seconds until it expires; none is never.
+    pub expires_in_s: Option<u64>,
+    /// Seconds since it was last read or written.
+    pub idle_s: u64,
+    /// Its version.
+    pub cas: u64,
+    /// Whether it was read since it was written.
+    pub fetched: bool,
+    /// Bytes that it takes, as memcached counts them.
+    pub item_bytes: u64,
+}
+
+/// `ME <key> exp=… la=… cas=… fetch=… cls=… size=…`. The class is always 1: there are no slab classes here.
+pub fn meta(out: &mut Vec<u8>, meta: Meta<'_>) {
+    out.extend_from_slice(b"ME ");
+    out.extend_from_slice(meta.key);
+    out.extend_from_slice(b" exp=");
+    match meta.expires_in_s {
+        Some(seconds) => push_number(out, seconds),
+        None => out.extend_from_slice(b"-1"),
+    }
+    out.extend_from_slice(b" la=");
+    push_number(out, meta.idle_s);
+    out.extend_from_slice(b" cas=");
+    push_number(out, meta.cas);
+    out.extend_from_slice(if meta.fetched { b" fetch=yes cls=1 size=" } else { b" fetch=no cls=1 size=" });
+    push_number(out, meta.item_bytes);
+    out.extend_from_slice(b"\r\n");
+}
+
+fn push_number(out: &mut Vec<u8>, number: u64) {
+    out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn written(write: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
+        let mut out = Vec::new();
+        write(&mut out);
+        out
+    }
+
+    #[test]
+    fn values_carry_their_version_only_when_asked() {
+        let plain = Value { key: b"k", flags: 7, data: b"a\r\n", cas: None };
+        assert_eq!(written(|out| value(out, plain)), b"VALUE k 7 3\r\na\r\n\r\n");
+        let versioned = Value { cas: Some(u64::MAX), ..plain };
+        assert_eq!(written(|out| value(out, versioned)), b"VALUE k 7 3 18446744073709551615\r\na\r\n\r\n");
+    }
+
+    #[test]
+    fn statistics_and_numbers_are_lines() {
+        assert_eq!(written(|out| stat(out, "version", "1.0")), b"STAT version 1.0\r\n");
+        assert_eq!(written(|out| stat_number(out, "pid", 17)), b"STAT pid 17\r\n");
+        assert_eq!(written(|out| number(out, 0)), b"0\r\n");
+    }
+
+    #[test]
+    fn the_meta_line_is_memcacheds() {
+        let never =
+            Meta { key: b"k", expires_in_s: None, idle_s: 3, cas: 17, fetched: false, item_bytes: 63 };
+        assert_eq!(written(|out| meta(out, never)), b"ME k exp=-1 la=3 cas=17 fetch=no cls=1 size=63\r\n");
+        let soon = Meta { expires_in_s: Some(9), fetched: true, ..never };
+        assert_eq!(written(|out| meta(out, soon)), b"ME k exp=9 la=3 cas=17 fetch=yes cls=1 size=63\r\n");
+    }
+}
