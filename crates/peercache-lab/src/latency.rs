@@ -1,8 +1,8 @@
 //! How long operations took, as histograms that can be merged.
 //!
-//! Each lane of a replay records into its own [`Latency`], and the report reads one that all of them were added
-//! to: a percentile of a whole run is never an average of averages. Values keep three significant figures from
-//! 1 ns to [`LATENCY_NS_MAX`]; what took longer counts as that.
+//! Each lane of a replay records into its own [`Latency`], and the report reads one that all of them were
+//! added to: a percentile of a whole run is never an average of averages. Values keep three significant
+//! figures from 1 ns to [`LATENCY_NS_MAX`]; what took longer counts as that.
 
 use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};

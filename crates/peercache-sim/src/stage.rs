@@ -50,8 +50,8 @@ pub(crate) enum Event {
     Alarm(Endpoint),
     /// The task of a request wakes with an answer.
     Answered { process: usize, operation: OperationId, position: u8, answer: Answer },
-    /// The task of a request wakes to end it.
-    End { process: usize, operation: OperationId },
+    /// A verdict is carried out after its answer; only a broken design does that.
+    LateSettle { process: usize, operation: OperationId },
     /// A missed write is sent once more; only a broken design does that.
     Handoff { process: usize, operation: OperationId, place: usize },
     /// A worker begins its next operation.

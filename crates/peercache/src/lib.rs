@@ -1,1 +1,13 @@
 //! Peercache makes many cache daemons act as one.
+//!
+//! This crate is the facade: it joins the rooms of the workspace into the `peercache` command ([`run`]) and into
+//! the library that Rust programs use. It decides nothing: what a key's replicas are and what their answers mean
+//! is core's, who is started and stopped is the supervisor's.
+
+mod cli;
+mod fleet;
+mod output;
+mod settings;
+mod state;
+
+pub use cli::run;

@@ -1,2 +1,7 @@
-//! The `peercache` command.
-fn main() {}
+//! The `peercache` command. Everything it does is in the library beside it.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    peercache::run(std::env::args_os())
+}

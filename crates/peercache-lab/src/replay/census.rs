@@ -1,8 +1,8 @@
 //! How many different keys each peer owns, in bounded memory.
 //!
-//! Keys are counted exactly up to [`KEYS_EXACT_MAX`] a worker. Beyond, only keys whose hash ends in `level` zero
-//! bits are kept, and each stands for `2^level` (Wegman's adaptive sampling): the whole count is then off
-//! by about 1 %.
+//! Keys are counted exactly up to [`KEYS_EXACT_MAX`] a worker. Beyond, only keys whose hash ends in `level`
+//! zero bits are kept, and each stands for `2^level` (Wegman's adaptive sampling): the whole count is then
+//! off by about 1 %.
 
 use std::collections::HashMap;
 

@@ -41,7 +41,9 @@ pub(super) fn queue() -> (ToLane, FromReader) {
 pub(super) struct Dealt {
     /// Requests that were handed over.
     pub(super) requests: u64,
-    /// Why there were no more, if not for the end of the trace or a stop.
+    /// Whether they were all that the trace has.
+    pub(super) is_whole: bool,
+    /// What is wrong with the trace, if that ended it.
     pub(super) error: Option<TraceError>,
 }
 
@@ -63,7 +65,7 @@ pub(super) fn start(
 
 fn deal(mut trace: Trace, lanes: &[ToLane], stop: &Stop, bytes_read: &AtomicU64) -> Dealt {
     let mut hands: Vec<Vec<Card>> = lanes.iter().map(|_| Vec::new()).collect();
-    let mut dealt = Dealt { requests: 0, error: None };
+    let mut dealt = Dealt { requests: 0, is_whole: false, error: None };
     while let Some(next) = trace.next() {
         let request = match next {
             Ok(request) => request,
@@ -92,6 +94,7 @@ fn deal(mut trace: Trace, lanes: &[ToLane], stop: &Stop, bytes_read: &AtomicU64)
             return dealt;
         }
     }
+    dealt.is_whole = dealt.error.is_none();
     dealt
 }
 
@@ -130,7 +133,7 @@ mod tests {
         }
         let dealt = dealt.blocking_recv().unwrap();
         assert_eq!((dealt.requests, cards, last_seen.len()), (5_000, 5_000, 37));
-        assert!(dealt.error.is_none());
+        assert!(dealt.is_whole && dealt.error.is_none());
     }
 
     #[test]
@@ -139,6 +142,7 @@ mod tests {
         let (lane, queue) = queue();
         let dealt = start(trace(5_000, dir.path()), vec![lane], Stop::new(), Arc::default()).unwrap();
         drop(queue);
-        assert!(dealt.blocking_recv().unwrap().requests < 5_000);
+        let dealt = dealt.blocking_recv().unwrap();
+        assert!(dealt.requests < 5_000 && !dealt.is_whole);
     }
 }

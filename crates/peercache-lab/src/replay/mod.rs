@@ -1,13 +1,14 @@
 //! Replays a trace against a network, read-through: get; on a miss set an object of the trace's size.
 //!
-//! One thread reads the trace and deals its requests by key to *lanes*; a lane sends one request at a time and
-//! waits for its answer (a closed loop), so the requests of one key stay in order. Lanes live on *workers*:
-//! threads with a runtime and a set of links each. Queues between reader and lanes are short, so a trace of any
-//! length takes the same memory; the price is that a lane held up by a slow peer soon holds up the reader.
+//! One thread reads the trace and deals its requests by key to *lanes*; a lane sends one request at a time
+//! and waits for its answer (a closed loop), so the requests of one key stay in order. Lanes live on
+//! *workers*: threads with a runtime and a set of links each. Queues between reader and lanes are short, so
+//! a trace of any length takes the same memory; the price is that a lane held up by a slow peer soon holds
+//! up the reader.
 //!
-//! Of the operations of a trace, `get` and `gets` are read through; `set`, `add`, `replace`, `cas`, `append` and
-//! `prepend` are sets of the trace's size; `delete` deletes. `incr` and `decr`, and keys that no cache takes, are
-//! skipped and counted, never sent.
+//! Of the operations of a trace, `get` and `gets` are read through; `set`, `add`, `replace`, `cas`,
+//! `append` and `prepend` are sets of the trace's size; `delete` deletes. `incr` and `decr`, and keys that
+//! no cache takes, are skipped and counted, never sent.
 
 mod census;
 mod daemons;
@@ -49,9 +50,9 @@ pub struct ReplayOptions {
     pub trace: PathBuf,
     /// How it is written; none is told from its name, else from its contents.
     pub format: Option<Format>,
-    /// Threads, each with links of its own [4]; at most [`WORKERS_MAX`].
+    /// Threads, each with links of its own (default 4); at most [`WORKERS_MAX`].
     pub workers: NonZeroUsize,
-    /// Requests that each keeps in flight [1], never two of one key.
+    /// Requests that each keeps in flight (default 1), never two of one key.
     pub pipeline: NonZeroUsize,
 }
 
@@ -107,7 +108,8 @@ pub enum ReplayError {
     /// The operating system gave no thread or no runtime; what runs already is stopped.
     #[error("cannot start a worker: {0}; try fewer workers")]
     Thread(#[source] io::Error),
-    /// A thread ended without its result, which is a bug; its panic is on standard error. The others are stopped.
+    /// A thread ended without its result, which is a bug; its panic is on standard error. The others are
+    /// stopped.
     #[error("a thread of the replay panicked; what it sent is not known")]
     ThreadLost,
 }
@@ -115,9 +117,9 @@ pub enum ReplayError {
 /// Replays `options.trace` through `client`'s network and reports what happened.
 ///
 /// The load runs on threads of its own, each with links of its own; the caller's tokio runtime (time and IO
-/// enabled) asks the daemons for their counters before and after, and tells `progress`. A trace that turns out
-/// bad half-way, and `stop`, end the load early: the report then says why in [`Report::stopped`]. Dropping the
-/// future ends the load too.
+/// enabled) asks the daemons for their counters before and after, and tells `progress`. A trace that turns
+/// out bad half-way, and `stop`, end the load early: the report then says why in [`Report::stopped`].
+/// Dropping the future ends the load too.
 ///
 /// # Errors
 /// [`ReplayError`].
@@ -138,13 +140,12 @@ pub async fn run(
     let before = daemons::read(&client).await;
     let (dealt, tally) = load(&client, options, trace, progress, &stop.child()).await?;
     let after = daemons::read(&client).await;
+    let is_done = dealt.is_whole && dealt.requests == tally.requests;
+    assert!(is_done || dealt.error.is_some() || stop.is_stopped(), "every request dealt has an outcome");
     let stopped = match dealt.error {
         Some(error) => Some(error.to_string()),
-        None => stop.is_stopped().then(|| "stopped before the end of the trace".to_owned()),
+        None => (!is_done).then(|| "stopped before the end of the trace".to_owned()),
     };
-    if stopped.is_none() {
-        assert_eq!(dealt.requests, tally.requests, "every request that was dealt has an outcome");
-    }
     Ok(summary::build(frame, stopped, tally, daemons::deltas(before, after)))
 }
 

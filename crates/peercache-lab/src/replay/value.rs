@@ -1,8 +1,9 @@
 //! The objects of a replay: bytes that follow from the key alone, so that a hit can be checked.
 //!
-//! A value is a stretch of one fixed noise, beginning where the key's hash says and going round at its end. No
-//! bytes are made for it as long as it fits, and no two keys are likely to begin at one place. Its length
-//! travels in the item's flags: sizes in a trace change, and whoever reads an object must know whether it is whole.
+//! A value is a stretch of one fixed noise, beginning where the key's hash says and going round at its end.
+//! No bytes are made for it as long as it fits, and no two keys are likely to begin at one place. Its
+//! length travels in the item's flags: sizes in a trace change, and whoever reads an object must know
+//! whether it is whole.
 
 use std::borrow::Cow;
 

@@ -1,15 +1,15 @@
 //! What a replay found out, as one value that is written as JSON and read as text.
 //!
-//! Every request of the trace has exactly one outcome, so that
-//! `hits + misses + writes + skipped + errors = requests` always holds ([`Report::check_sum`]; a trace of reads
-//! only, such as oracleGeneral, has no `writes`). The outcomes:
+//! Every request of the trace has exactly one outcome, so that `hits + misses + writes + skipped + errors =
+//! requests` always holds ([`Report::check_sum`]; a trace of reads only, such as oracleGeneral, has no
+//! `writes`). The outcomes:
 //!
 //! - **hit**: the read found the object, of the length and content that were written.
 //! - **miss**: the read found nothing, and the object was then set, or its set was *refused*: refusals
 //!   (too large, out of memory) are the cache's right, counted in [`Refused`] beside the outcome.
 //! - **write**: a set or delete of the trace that was answered, with a refusal too.
 //! - **skipped**: never sent, because the key is none or the operation is not replayed.
-//! - **error**: the read, the set after its miss, the write or the delete failed, or the object was a wrong one.
+//! - **error**: the read, the set after its miss, the write or the delete failed, or the object is wrong.
 //!
 //! Fields are added, never renamed. Text rendering is in `text`, writing to disk in `file`.
 
@@ -192,7 +192,8 @@ pub struct PeerReport {
     pub daemon_unknown: Option<String>,
 }
 
-/// A daemon's counters after the replay minus before it; less than 0 where it restarted or was reset meanwhile.
+/// A daemon's counters after the replay minus before it; less than 0 where it restarted or was reset
+/// meanwhile.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DaemonDelta {
     /// Reads that hit.

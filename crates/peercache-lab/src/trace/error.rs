@@ -31,8 +31,8 @@ pub enum TraceError {
     },
     /// The last record is not whole: the file was cut off, or is of another format.
     #[error(
-        "the trace {} is torn: after {records} whole records of {RECORD_BYTES} bytes, {rest_bytes} bytes remain; \
-         copy the file again, or name its format if it is not oracleGeneral",
+        "the trace {} is torn: after {records} whole records of {RECORD_BYTES} bytes, \
+         {rest_bytes} bytes remain; copy the file again, or name its format if it is not oracleGeneral",
         .path.display()
     )]
     Torn {

@@ -78,7 +78,8 @@ pub struct FormatError {
     text: String,
 }
 
-/// Whether bytes read like text. An oracleGeneral record never does: the upper bytes of its `i64` are 0 or 0xff.
+/// Whether bytes read like text. An oracleGeneral record never does: the upper bytes of its `i64` are 0 or
+/// 0xff.
 pub(super) fn is_text(head: &[u8]) -> bool {
     head.iter().all(|&byte| byte >= b' ' || matches!(byte, b'\t' | b'\r' | b'\n'))
         && !head.windows(2).any(|pair| pair == [0xff, 0xff])

@@ -1,12 +1,12 @@
 //! Request traces: who asked for what, read one request at a time.
 //!
-//! A trace can be many gigabytes, so a [`Trace`] is an iterator over a small buffer and never holds more than
-//! one request. Everything that can be known before the first request (that the file is there, is not empty,
-//! is not torn, is what its name says) is an error of [`Trace::open`], so nothing is sent because of a bad file;
-//! a bad line further on ends the iterator with one error that names file and line.
+//! A trace can be many gigabytes, so a [`Trace`] is an iterator over a small buffer and never holds more
+//! than one request. Everything that can be known before the first request (that the file is there, is not
+//! empty, is not torn, is what its name says) is an error of [`Trace::open`], so nothing is sent because of
+//! a bad file; a bad line further on ends the iterator with one error that names file and line.
 //!
-//! Formats: [`oracle_general`] (libCacheSim's) and [`twitter`] (Twitter's cache-trace CSV). A reader refuses to
-//! guess: a value that does not fit its column is an error, never a default.
+//! Formats: [`oracle_general`] (libCacheSim's) and [`twitter`] (Twitter's cache-trace CSV). A reader
+//! refuses to guess: a value that does not fit its column is an error, never a default.
 
 mod error;
 mod format;

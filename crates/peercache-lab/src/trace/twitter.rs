@@ -1,9 +1,9 @@
 //! Twitter's cache-trace: one line a request, seven fields between commas, no head line.
 //!
-//! `timestamp,anonymized key,key size,value size,client id,operation,TTL`, times in seconds, sizes in bytes. Some
-//! anonymized keys contain commas, so the fields behind the key are counted from the end of the line. The key
-//! is taken as it is; whether a cache would take it is decided by who sends it. Lines end in LF or CR LF and
-//! are at most [`LINE_BYTES_MAX`] long.
+//! `timestamp,anonymized key,key size,value size,client id,operation,TTL`, times in seconds, sizes in
+//! bytes. Some anonymized keys contain commas, so the fields behind the key are counted from the end of the
+//! line. The key is taken as it is; whether a cache would take it is decided by who sends it. Lines end in
+//! LF or CR LF and are at most [`LINE_BYTES_MAX`] long.
 
 use super::{Operation, Request, TraceError};
 use std::io::{BufRead, Read};
@@ -192,7 +192,8 @@ mod tests {
             let word = operation.as_str();
             let line = format!("{time_s},{key},{},{value_bytes},9,{word},{ttl_s}", key.len());
             let key = key.into_bytes().into();
-            prop_assert_eq!(parse(line.as_bytes()), Ok(Request { time_s, key, value_bytes, operation, ttl_s }));
+            let request = Request { time_s, key, value_bytes, operation, ttl_s };
+            prop_assert_eq!(parse(line.as_bytes()), Ok(request));
         }
 
         #[test]

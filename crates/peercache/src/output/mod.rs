@@ -6,7 +6,7 @@
 mod failure;
 mod table;
 
-pub(crate) use failure::{Failure, WithHint, print_error};
+pub(crate) use failure::{Failure, WithHint, print_error, sentence};
 pub(crate) use table::Table;
 
 use anstream::AutoStream;
@@ -81,6 +81,12 @@ impl Output {
         // Nobody is left to be told when standard error is closed.
         let _ = writeln!(AutoStream::auto(io::stderr()), "{style}warning:{style:#} {words}");
     }
+}
+
+/// Something that went wrong where no error can be returned: in a drop, or beside another error.
+pub(crate) fn complain(words: impl Display) {
+    let style = anstyle::AnsiColor::Red.on_default().bold();
+    let _ = writeln!(AutoStream::auto(io::stderr()), "{style}error:{style:#} {words}");
 }
 
 /// Ids as the documented lines show them: `['p0', 'p1']`.

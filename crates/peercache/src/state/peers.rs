@@ -31,6 +31,9 @@ pub(crate) struct PeerRecord {
     pub(crate) host: IpAddr,
     /// The TCP port.
     pub(crate) port: u16,
+    /// Whether the user chose the port. Any other one may be exchanged when somebody else has taken it.
+    #[serde(default)]
+    pub(crate) port_fixed: bool,
     /// The daemon's pid while it is meant to run; a process only together with the next two fields.
     pub(crate) pid: Option<u32>,
     /// When that process started, in clock ticks since boot.
@@ -84,6 +87,7 @@ impl PeerRecord {
             id,
             host: Ipv4Addr::LOCALHOST.into(),
             port: 0,
+            port_fixed: false,
             pid: None,
             start_ticks: None,
             boot_id: None,

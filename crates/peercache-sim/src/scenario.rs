@@ -1,0 +1,77 @@
+//! The kinds of runs: how many of what, and what may break.
+
+use crate::faults::Trouble;
+use peercache_core::spec::OnDown;
+use std::time::Duration;
+
+/// Which peers may be troubled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Victims {
+    /// One, the same for the whole run: with two copies nothing may be lost or fail.
+    One,
+    Any,
+}
+
+/// A kind of run.
+#[derive(Debug, Clone, Copy)]
+pub struct Scenario {
+    /// Its name, for messages.
+    pub name: &'static str,
+    pub(crate) peers: usize,
+    pub(crate) replication: u8,
+    pub(crate) processes: usize,
+    pub(crate) workers: usize,
+    /// Operations that a worker has open at most.
+    pub(crate) lanes: usize,
+    pub(crate) keys: usize,
+    pub(crate) victims: Victims,
+    pub(crate) troubles: &'static [Trouble],
+    pub(crate) on_down: OnDown,
+    /// Of a hundred values, how many each peer refuses.
+    pub(crate) refusals_percent: u64,
+    /// Bytes that a connection holds unread.
+    pub(crate) window: usize,
+    /// How long the workers begin new operations.
+    pub(crate) works_for: Duration,
+}
+
+const ALL_TROUBLES: &[Trouble] =
+    &[Trouble::Killed, Trouble::Hung, Trouble::HungAndReset, Trouble::Slow, Trouble::Reset, Trouble::Cut];
+
+const PLAIN: Scenario = Scenario {
+    name: "plain",
+    peers: 3,
+    replication: 2,
+    processes: 1,
+    workers: 2,
+    lanes: 2,
+    keys: 4,
+    victims: Victims::Any,
+    troubles: ALL_TROUBLES,
+    on_down: OnDown::Error,
+    refusals_percent: 0,
+    window: 64 * 1024,
+    works_for: Duration::from_secs(6),
+};
+
+/// Every kind of run that the tests play.
+pub const SCENARIOS: &[Scenario] = &[
+    Scenario { name: "one killed", victims: Victims::One, troubles: &[Trouble::Killed], ..PLAIN },
+    Scenario {
+        name: "one hung",
+        victims: Victims::One,
+        troubles: &[Trouble::Hung, Trouble::HungAndReset],
+        ..PLAIN
+    },
+    Scenario {
+        name: "bad wire",
+        troubles: &[Trouble::Slow, Trouble::Reset, Trouble::Cut],
+        window: 100,
+        ..PLAIN
+    },
+    Scenario { name: "two peers, everything", peers: 2, keys: 2, ..PLAIN },
+    Scenario { name: "three copies of four", peers: 4, replication: 3, ..PLAIN },
+    Scenario { name: "one copy", replication: 1, on_down: OnDown::Miss, ..PLAIN },
+    Scenario { name: "refusals", refusals_percent: 15, ..PLAIN },
+    Scenario { name: "three processes", processes: 3, ..PLAIN },
+];

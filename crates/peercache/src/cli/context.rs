@@ -1,0 +1,77 @@
+//! What every command gets: the settings, the state, and where to speak.
+
+use crate::fleet::{self, Connected};
+use crate::output::{Failure, Output};
+use crate::settings::Settings;
+use crate::state::State;
+use anyhow::Result;
+use peercache_core::spec::{NetworkName, PeerId};
+use std::collections::BTreeSet;
+use std::path::Path;
+
+/// The surroundings of one command.
+#[derive(Debug)]
+pub(crate) struct Context {
+    pub(crate) settings: Settings,
+    pub(crate) state: State,
+    pub(crate) output: Output,
+}
+
+impl Context {
+    pub(super) fn open(state_dir: Option<&Path>, config: Option<&Path>, output: Output) -> Result<Self> {
+        let settings = Settings::load(state_dir, config)?;
+        let state = State::at(&settings.state_dir)?;
+        Ok(Self { settings, state, output })
+    }
+
+    /// Opens a network.
+    pub(crate) fn connect(&self, name: &NetworkName) -> Result<Connected> {
+        fleet::connect(&self.state, &self.settings, name)
+    }
+
+    /// A command of ours to be typed next, with the state directory that this one was given.
+    pub(crate) fn command(&self, words: &str) -> String {
+        match self.settings.state_dir_flag() {
+            Some(dir) => format!("peercache --state-dir {} {words}", shell_word(&dir.to_string_lossy())),
+            None => format!("peercache {words}"),
+        }
+    }
+}
+
+/// Refuses a list that names a peer twice: half of it would be a mistake.
+pub(crate) fn refuse_duplicates(ids: &[PeerId]) -> Result<()> {
+    let mut seen = BTreeSet::new();
+    match ids.iter().find(|id| !seen.insert(*id)) {
+        Some(id) => Err(Failure::new(format!("peer {id} is given twice"), "name each peer once").into()),
+        None => Ok(()),
+    }
+}
+
+fn shell_word(text: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-+:@%".contains(&byte);
+    if !text.is_empty() && text.bytes().all(plain) {
+        text.to_owned()
+    } else {
+        format!("'{}'", text.replace('\'', "'\\''"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn suggested_commands_can_be_pasted() {
+        assert_eq!(shell_word("/tmp/a-b_1.x"), "/tmp/a-b_1.x");
+        assert_eq!(shell_word("my state"), "'my state'");
+        assert_eq!(shell_word("it's"), "'it'\\''s'");
+    }
+
+    #[test]
+    fn a_peer_named_twice_is_refused() {
+        let ids = |texts: &[&str]| -> Vec<PeerId> { texts.iter().map(|text| text.parse().unwrap()).collect() };
+        assert!(refuse_duplicates(&ids(&["p0", "p1"])).is_ok());
+        let error = refuse_duplicates(&ids(&["p0", "p1", "p0"])).unwrap_err();
+        assert_eq!(error.to_string(), "peer p0 is given twice");
+    }
+}

@@ -1,0 +1,42 @@
+//! `peer show`: everything that is known of one peer.
+
+use super::{PeerView, or_dash};
+use crate::cli::{Context, Ended};
+use crate::output::Table;
+use crate::state::StateError;
+use anyhow::Result;
+use clap::Args;
+use peercache_core::spec::PeerId;
+
+/// Show one peer
+#[derive(Debug, Args)]
+pub(super) struct Show {
+    /// The peer
+    id: PeerId,
+}
+
+impl Show {
+    pub(super) async fn run(self, context: &Context) -> Result<Ended> {
+        let peer = super::existing(context, &self.id)?;
+        let networks = context.state.read(|state| Ok::<_, StateError>(state.networks()?))?;
+        let view = PeerView::of(&peer, &networks).await?;
+        context.output.list(&view, || {
+            let mut table = Table::new(["FIELD", "VALUE"]);
+            let mut row = |field: &str, value: String| table.row([field.to_owned(), value]);
+            row("id", view.id.clone());
+            row("engine", view.engine.to_owned());
+            row("address", view.address.clone());
+            row("pid", or_dash(view.pid));
+            row("state", view.state.clone());
+            row("memory_mb", or_dash(view.memory_mb));
+            row("weight", view.weight.to_string());
+            row("network", or_dash(view.network.as_ref()));
+            row("run by", if view.managed { "peercache" } else { "somebody else (attached)" }.to_owned());
+            row("warming", if view.warming { "yes" } else { "no" }.to_owned());
+            row("log", or_dash(view.log.as_ref().map(|log| context.state.root().join(log).display().to_string())));
+            row("started_at", or_dash(view.started_at.as_ref()));
+            table
+        })?;
+        Ok(Ended::Done)
+    }
+}

@@ -1,0 +1,228 @@
+//! The right to start one peer, held by one command at a time.
+//!
+//! A claim is the peer's record in the state `starting` with its starter's identity. It is taken under the lock
+//! and outlives it, so that nobody waits for a daemon under the lock and still each id gets one daemon. A claim
+//! that is dropped before it was confirmed (an error, Ctrl-C) stops its daemon and gives the record back as it
+//! was. The claim of a starter that died is void: the next one stops the daemon that it may have left.
+
+use super::look::{Condition, condition};
+use super::{GRACE, StartWish};
+use crate::output::{Failure, sentence};
+use crate::state::{PeerRecord, PeerState, Reader, State, StateError};
+use anyhow::{Context, Result, anyhow};
+use peercache_agent::supervise::{
+    Launched, Marker, Process, ProcessIdentity, Ready, find_marked, port,
+};
+use peercache_core::spec::PeerId;
+use std::collections::BTreeSet;
+use std::process;
+
+/// A peer that this command, and no other, is starting.
+#[derive(Debug)]
+pub(super) struct Claim {
+    state: State,
+    /// The record as it was; none for a new peer.
+    previous: Option<PeerRecord>,
+    pub(super) record: PeerRecord,
+    /// Carried by the daemon.
+    pub(super) marker: Marker,
+    /// Daemons of this peer that an earlier starter left behind.
+    pub(super) strays: Vec<ProcessIdentity>,
+    launched: Option<Launched>,
+    is_settled: bool,
+}
+
+impl Claim {
+    /// Claims `id`, with a port that no other peer has.
+    pub(super) fn take(state: &State, id: &PeerId, wish: &StartWish) -> Result<Self> {
+        let starter = ProcessIdentity::of(process::id())?
+            .ok_or_else(|| anyhow!("the operating system does not know this very process"))?;
+        state.change(|writer| {
+            let previous = writer.peer(id)?;
+            if let Some(peer) = &previous {
+                refuse_if_taken(peer)?;
+            }
+            let marker = Marker::new(&state.canonical()?, id)?;
+            let strays = find_marked(&marker).context("the running processes cannot be listed")?;
+            let mut record =
+                previous.clone().unwrap_or_else(|| PeerRecord::managed(id.clone(), wish.choice.kind));
+            wish.apply_to(&mut record);
+            record.port = choose_port(writer, &record, wish, !strays.is_empty())?;
+            record.state = PeerState::Starting;
+            record.starter = Some(starter);
+            record.set_process(None);
+            writer.put_peer(&record)?;
+            let state = state.clone();
+            Ok(Self { state, previous, record, marker, strays, launched: None, is_settled: false })
+        })
+    }
+
+    /// Takes the next free port, after somebody else was faster on this one.
+    pub(super) fn take_next_port(&mut self) -> Result<()> {
+        self.stop_daemon();
+        let mut record = self.record.clone();
+        record.set_process(None);
+        self.state.clone().change(|writer| {
+            let from = record.port.saturating_add(1);
+            record.port = port::first_free(from, &ports_of_others(writer, &record.id)?).ok_or_else(no_port)?;
+            writer.put_peer(&record)
+        })?;
+        self.record = record;
+        Ok(())
+    }
+
+    /// Writes down the daemon's pid, so that from now on any command can find it.
+    pub(super) fn note(&mut self, launched: Launched) -> Result<()> {
+        self.record.set_process(Some(launched.process.identity()));
+        // From here on, dropping the claim stops the daemon.
+        self.launched = Some(launched);
+        self.write()
+    }
+
+    /// The daemon serves: the claim becomes a running peer.
+    pub(super) fn confirm(mut self, ready: Ready) -> Result<super::Started> {
+        self.record.state = PeerState::Running;
+        self.record.starter = None;
+        self.record.started_at = Some(jiff::Timestamp::now().to_string());
+        let id = self.record.id.clone();
+        self.record.warming = self.state.read(|state| has_running_sibling(state, &id))?;
+        self.write()?;
+        self.is_settled = true;
+        let launched = self.launched.take().context("a daemon is confirmed before it was started")?;
+        Ok(super::Started { record: self.record.clone(), process: launched.process, version: ready.version })
+    }
+
+    fn write(&self) -> Result<()> {
+        self.state.change(|writer| -> Result<(), StateError> { writer.put_peer(&self.record) })?;
+        Ok(())
+    }
+
+    /// The daemon, once it was started.
+    pub(super) fn daemon(&self) -> Option<&Launched> {
+        self.launched.as_ref()
+    }
+
+    fn stop_daemon(&mut self) {
+        let Some(launched) = self.launched.take() else { return };
+        if let Err(error) = launched.process.stop(GRACE) {
+            crate::output::complain(format!("peer {}: {error}", self.record.id));
+        }
+    }
+
+    fn give_back(&self) -> Result<()> {
+        self.state.change(|writer| {
+            let current = writer.peer(&self.record.id)?;
+            if current.as_ref().is_none_or(|peer| peer.starter != self.record.starter) {
+                return Ok(());
+            }
+            let Some(previous) = &self.previous else {
+                return Ok(writer.remove_peer(&self.record.id)?);
+            };
+            let mut peer = previous.clone();
+            peer.state = PeerState::Stopped;
+            peer.starter = None;
+            peer.set_process(None);
+            Ok(writer.put_peer(&peer)?)
+        })
+    }
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        if self.is_settled {
+            return;
+        }
+        self.stop_daemon();
+        if let Err(error) = self.give_back() {
+            let id = &self.record.id;
+            crate::output::complain(format!("the record of peer {id} still says starting: {}", sentence(&error)));
+        }
+    }
+}
+
+/// Stops what an earlier starter of this peer left behind. Blocks.
+pub(super) fn stop_all_of(processes: &[ProcessIdentity]) -> Result<()> {
+    for identity in processes {
+        if let Some(process) = Process::open(identity)? {
+            process.stop(GRACE)?;
+        }
+    }
+    Ok(())
+}
+
+fn refuse_if_taken(peer: &PeerRecord) -> Result<()> {
+    let id = &peer.id;
+    if !peer.managed {
+        let sentence = format!("peer {id} is attached: somebody else runs it at {}", peer.address());
+        return Err(Failure::new(sentence, format!("peercache peer detach {id} forgets it")).into());
+    }
+    match condition(peer)? {
+        Condition::Running => {
+            let pid = peer.pid.unwrap_or_default();
+            let sentence = format!("peer {id} is already running (pid {pid} on {})", peer.address());
+            Err(Failure::new(sentence, format!("peercache peer restart {id} starts it anew, empty")).into())
+        }
+        Condition::Starting { by } => {
+            let sentence = format!("peer {id} is being started by another command (pid {by})");
+            Err(Failure::new(sentence, "wait for it; peercache peer list shows when it runs").into())
+        }
+        _ => Ok(()),
+    }
+}
+
+fn choose_port(
+    state: &Reader<'_>,
+    record: &PeerRecord,
+    wish: &StartWish,
+    has_strays: bool,
+) -> Result<u16> {
+    let others = ports_of_others(state, &record.id)?;
+    // A stray may sit on the port that it was given; it goes before anything is started there.
+    let is_free = |port: u16| !others.contains(&port) && (has_strays || port::is_free(port));
+    let fixed = wish.port.map(u16::from).or(record.port_fixed.then_some(record.port));
+    if let Some(port) = fixed {
+        return if is_free(port) { Ok(port) } else { Err(taken_port(state, port, &record.id)) };
+    }
+    if record.port != 0 && is_free(record.port) {
+        return Ok(record.port);
+    }
+    port::first_free(port::FIRST_PORT, &others).ok_or_else(no_port)
+}
+
+/// The ports that other peers have, running or not: a peer keeps its port while it is stopped.
+fn ports_of_others(state: &Reader<'_>, id: &PeerId) -> Result<BTreeSet<u16>, StateError> {
+    Ok(state.peers()?.iter().filter(|peer| peer.id != *id).map(|peer| peer.port).collect())
+}
+
+fn taken_port(state: &Reader<'_>, port: u16, id: &PeerId) -> anyhow::Error {
+    let mut peers = state.peers().unwrap_or_default().into_iter();
+    let owner = match peers.find(|peer| peer.port == port && peer.id != *id) {
+        Some(peer) => format!("by peer {}", peer.id),
+        None => "by another program".to_owned(),
+    };
+    let hint = format!("peercache peer start {id} without --port takes a free one (a new id), or name another");
+    Failure::new(format!("port {port} is taken {owner}"), hint).into()
+}
+
+fn no_port() -> anyhow::Error {
+    Failure::new(
+        format!("no port from {} up is free on 127.0.0.1", port::FIRST_PORT),
+        "stop something that listens, or peercache peer stop peers that you no longer need",
+    )
+    .into()
+}
+
+/// Whether a peer that starts now, empty, has replicas beside it that may hold what it should (P-20, P-33).
+fn has_running_sibling(state: &Reader<'_>, id: &PeerId) -> Result<bool> {
+    let Some(network) = state.network_of(id)?.filter(|network| network.replication.get() > 1) else {
+        return Ok(false);
+    };
+    for sibling in network.peers.iter().filter(|sibling| *sibling != id) {
+        if let Some(peer) = state.peer(sibling)?
+            && condition(&peer)? == Condition::Running
+        {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}

@@ -1,0 +1,140 @@
+//! Starts peers: claim, spawn, write the pid down, wait until the daemon itself answers, confirm.
+
+use super::READY_WITHIN;
+use super::claim::{Claim, stop_all_of};
+use crate::cli::words::EngineWish;
+use crate::state::{PeerRecord, State};
+use anyhow::{Context, Result, anyhow};
+use futures_util::future::join_all;
+use peercache_agent::supervise::{
+    Choice, EngineSettings, FindError, Launch, NotReady, Process, Surroundings, engine, port, spawn, wait_ready,
+};
+use peercache_core::spec::{PeerId, Weight};
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::num::{NonZeroU16, NonZeroU32};
+
+/// How often a start that may choose its port does so again after somebody else was faster.
+const PORT_TRIES: usize = 10;
+
+/// How a peer is to run.
+#[derive(Debug, Clone)]
+pub(crate) struct StartWish {
+    /// The engine, found.
+    pub(crate) choice: Choice,
+    /// Memory for items, in MiB; none: as before.
+    pub(crate) memory_mb: Option<NonZeroU32>,
+    /// What a peer without a memory of its own gets, in MiB.
+    pub(crate) memory_mb_default: NonZeroU32,
+    /// This port and no other; none: as before, else any free one.
+    pub(crate) port: Option<NonZeroU16>,
+    /// Its weight; none: as before.
+    pub(crate) weight: Option<Weight>,
+}
+
+/// A peer that runs and answers.
+#[derive(Debug)]
+pub(crate) struct Started {
+    /// Its record, as written.
+    pub(crate) record: PeerRecord,
+    /// Its daemon.
+    pub(crate) process: Process,
+    /// The version it says it has.
+    pub(crate) version: String,
+}
+
+/// Finds engines, each once.
+#[derive(Debug)]
+pub(crate) struct Engines {
+    surroundings: Surroundings,
+    found: BTreeMap<EngineWish, Choice>,
+}
+
+impl Engines {
+    pub(crate) fn new() -> Result<Self> {
+        let own = std::env::current_exe().context("the path of this very program is unknown")?;
+        Ok(Self { surroundings: Surroundings::of_this_process(own), found: BTreeMap::new() })
+    }
+
+    /// The engine for `wish`.
+    pub(crate) fn find(&mut self, wish: EngineWish) -> Result<Choice, FindError> {
+        if let Some(choice) = self.found.get(&wish) {
+            return Ok(choice.clone());
+        }
+        let choice = match wish {
+            EngineWish::Auto => Choice::auto(&self.surroundings),
+            EngineWish::Kind(kind) => Choice::fixed(kind, &self.surroundings),
+        }?;
+        self.found.insert(wish, choice.clone());
+        Ok(choice)
+    }
+}
+
+impl StartWish {
+    pub(super) fn apply_to(&self, record: &mut PeerRecord) {
+        record.engine = self.choice.kind;
+        let before = record.memory_mb.and_then(NonZeroU32::new);
+        record.memory_mb = Some(self.memory_mb.or(before).unwrap_or(self.memory_mb_default).get());
+        record.weight = self.weight.unwrap_or(record.weight);
+        record.port_fixed |= self.port.is_some();
+    }
+
+    fn launch(&self, state: &State, claim: &Claim) -> Result<(Launch, SocketAddr)> {
+        let record = &claim.record;
+        let settings = EngineSettings::new(record.port, record.memory_mb.unwrap_or_default())?;
+        let log = record.log.as_ref().context("a peer of ours has a log")?;
+        let launch = Launch {
+            program: self.choice.program.path.clone(),
+            args: engine::of(self.choice.kind).args(&settings),
+            log_path: state.canonical()?.join(log),
+            marker: claim.marker.clone(),
+        };
+        Ok((launch, settings.address()))
+    }
+}
+
+/// Starts peers at once; the answers stand in the order of `wishes`.
+pub(crate) async fn start_all(
+    state: &State,
+    wishes: impl IntoIterator<Item = (PeerId, StartWish)>,
+) -> Vec<(PeerId, Result<Started>)> {
+    let starts = wishes.into_iter().map(async |(id, wish)| {
+        let started = start(state, &id, &wish).await;
+        (id, started)
+    });
+    join_all(starts).await
+}
+
+/// Starts one peer and waits until it serves. Dropped half way, it leaves nothing running and nothing written.
+pub(crate) async fn start(state: &State, id: &PeerId, wish: &StartWish) -> Result<Started> {
+    // What no engine takes is refused before anything is written or stopped.
+    let memory_mb = wish.memory_mb.unwrap_or(wish.memory_mb_default).get();
+    EngineSettings::new(port::FIRST_PORT, memory_mb)?;
+    let mut claim = Claim::take(state, id, wish)?;
+    let strays = std::mem::take(&mut claim.strays);
+    if !strays.is_empty() {
+        tokio::task::spawn_blocking(move || stop_all_of(&strays)).await??;
+    }
+    for _ in 0..PORT_TRIES {
+        let (launch, address) = wish.launch(state, &claim)?;
+        claim.note(spawn(&launch)?)?;
+        let daemon = claim.daemon().context("the daemon was just started")?;
+        match wait_ready(daemon, address, READY_WITHIN).await {
+            Ok(ready) => return claim.confirm(ready),
+            Err(error) if !claim.record.port_fixed && is_lost_race(&error, address) => {
+                claim.take_next_port()?;
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Err(anyhow!("{PORT_TRIES} ports in a row were taken by other programs at the last moment; start it again"))
+}
+
+/// Whether another program took the port between the choice and the start.
+fn is_lost_race(error: &NotReady, address: SocketAddr) -> bool {
+    match error {
+        NotReady::PortTaken { .. } | NotReady::Stranger { .. } => true,
+        NotReady::Exited { .. } => !port::is_free(address.port()),
+        NotReady::TimedOut { .. } | NotReady::Watch(_) => false,
+    }
+}
