@@ -46,7 +46,8 @@ pub(crate) struct Evictions {
 }
 
 impl Lifecycle<Box<[u8]>, Arc<Item>> for Evictions {
-    type RequestState = <DefaultLifecycle<Box<[u8]>, Arc<Item>> as Lifecycle<Box<[u8]>, Arc<Item>>>::RequestState;
+    type RequestState =
+        <DefaultLifecycle<Box<[u8]>, Arc<Item>> as Lifecycle<Box<[u8]>, Arc<Item>>>::RequestState;
 
     fn is_pinned(&self, _: &Box<[u8]>, _: &Arc<Item>) -> bool {
         self.when_full == WhenFull::Refuse

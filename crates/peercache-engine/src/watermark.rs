@@ -34,16 +34,15 @@ impl Watermark {
         }
     }
 
-    /// A version that nothing else has or had.
-    pub(crate) fn next_version(&self) -> u64 {
-        self.last_version.fetch_add(1, SeqCst) + 1
+    /// A version for a write at `now`, which nothing else has or had. A flush that is due comes first.
+    pub(crate) fn next_version(&self, now: Now) -> u64 {
+        self.flush_if_due(now);
+        self.take_version()
     }
 
     /// Whether an item with this version was flushed.
     pub(crate) fn is_flushed(&self, version: u64, now: Now) -> bool {
-        if self.due_s.load(SeqCst) <= now.unix_s {
-            self.flush_if_due(now);
-        }
+        self.flush_if_due(now);
         version <= self.dead_up_to()
     }
 
@@ -60,7 +59,14 @@ impl Watermark {
         }
     }
 
+    fn take_version(&self) -> u64 {
+        self.last_version.fetch_add(1, SeqCst) + 1
+    }
+
     fn flush_if_due(&self, now: Now) {
+        if now.unix_s < self.due_s.load(SeqCst) {
+            return;
+        }
         let flushing = self.lock();
         if self.due_s.load(SeqCst) <= now.unix_s {
             self.move_up(&flushing);
@@ -72,7 +78,7 @@ impl Watermark {
     /// the old one any more.
     fn move_up(&self, _flushing: &MutexGuard<'_, ()>) {
         self.dead_up_to.store(MOVING, SeqCst);
-        let version = self.next_version();
+        let version = self.take_version();
         self.dead_up_to.store(version, SeqCst);
     }
 
@@ -105,9 +111,9 @@ mod tests {
     #[test]
     fn what_came_before_a_flush_is_dead_and_what_came_after_lives() {
         let watermark = Watermark::new();
-        let before = watermark.next_version();
+        let before = watermark.next_version(NOW);
         watermark.flush(0, NOW);
-        let after = watermark.next_version();
+        let after = watermark.next_version(NOW);
         assert!(watermark.is_flushed(before, NOW));
         assert!(!watermark.is_flushed(after, NOW), "even within the same second");
     }
@@ -115,12 +121,20 @@ mod tests {
     #[test]
     fn a_delayed_flush_kills_what_is_there_when_it_happens() {
         let watermark = Watermark::new();
-        let before = watermark.next_version();
+        let before = watermark.next_version(NOW);
         watermark.flush(10, NOW);
-        let meanwhile = watermark.next_version();
+        let meanwhile = watermark.next_version(NOW);
         assert!(!watermark.is_flushed(before, later(9)));
         assert!(watermark.is_flushed(meanwhile, later(10)));
-        assert!(!watermark.is_flushed(watermark.next_version(), later(10)));
+        assert!(!watermark.is_flushed(watermark.next_version(later(10)), later(10)));
+    }
+
+    #[test]
+    fn a_flush_that_is_due_comes_before_a_write_that_nobody_looked_before() {
+        let watermark = Watermark::new();
+        watermark.flush(10, NOW);
+        let after = watermark.next_version(later(11));
+        assert!(!watermark.is_flushed(after, later(12)));
     }
 
     #[test]
@@ -128,7 +142,7 @@ mod tests {
         let watermark = Watermark::new();
         watermark.flush(10, NOW);
         watermark.flush(-1, NOW);
-        let after = watermark.next_version();
+        let after = watermark.next_version(NOW);
         assert!(!watermark.is_flushed(after, later(20)));
     }
 }

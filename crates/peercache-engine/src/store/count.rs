@@ -28,7 +28,7 @@ impl Store {
         };
         let _writers = self.lock_writers(key);
         // Before looking at what is there: see the watermark's invariant.
-        let version = self.watermark.next_version();
+        let version = self.watermark.next_version(now);
         let Some(old) = self.peek(key, now) else {
             misses.add_one();
             return Counted::NotFound;

@@ -45,7 +45,7 @@ impl Store {
         self.counters.cmd_set.add_one();
         let _writers = self.lock_writers(key);
         // Before looking at what is there: see the watermark's invariant.
-        let version = self.watermark.next_version();
+        let version = self.watermark.next_version(now);
         let old = if verb == StoreVerb::Set { None } else { self.peek(key, now) };
         let (flags, dies_at_s, value) = match (verb, &old) {
             (StoreVerb::Set, _) | (StoreVerb::Add, None) | (StoreVerb::Replace, Some(_)) => {
