@@ -49,6 +49,7 @@ impl Watermark {
     /// Kills everything now, or everything that is there when `exptime` has come; a later flush replaces one
     /// that is still to come, as in memcached.
     pub(crate) fn flush(&self, exptime: i64, now: Now) {
+        self.flush_if_due(now);
         let flushing = self.lock();
         let due_s = if exptime > 0 { dies_at(exptime, now) } else { 0 };
         if due_s <= now.unix_s {

@@ -12,9 +12,9 @@ const NOW: Now = Now { unix_s: 1_800_000_000 };
 
 /// Resident bytes of this process, of memory that no file stands behind.
 fn resident_bytes() -> u64 {
-    let status = fs::read_to_string("/proc/self/status").unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:")).unwrap();
-    line.trim().trim_end_matches(" kB").trim().parse::<u64>().unwrap() * 1024
+    let status = fs::read_to_string("/proc/self/status").expect("Linux has it");
+    let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:")).expect("it has the line");
+    line.trim().trim_end_matches(" kB").trim().parse::<u64>().expect("a number of kB") * 1024
 }
 
 #[test]

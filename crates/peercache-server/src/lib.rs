@@ -1,1 +1,26 @@
-//! Placeholder head, replaced by its author.
+//! Sockets inward: what memcached's clients connect to.
+//!
+//! A [`Session`] is one client's conversation as a pure machine: bytes and the time go in, bytes come out. An
+//! [`Engine`] is what all sessions share: the store, the settings, the counts. [`bind`] opens the listeners, so
+//! that a port in use is known before anything runs, and [`Server::serve`] gives each connection to the worker
+//! thread that has the fewest.
+//!
+//! [`engine_main`] is all of it together: the embedded engine as a program, with memcached's flags.
+
+mod connection;
+mod engine;
+mod execute;
+mod gauges;
+mod listener;
+mod main_entry;
+pub mod options;
+mod serve;
+mod session;
+mod worker;
+
+pub use engine::{Engine, VERSION};
+pub use listener::{BindError, bind};
+pub use main_entry::{EngineError, engine_main};
+pub use options::Options;
+pub use serve::{ServeError, Server};
+pub use session::{Session, Step};

@@ -54,6 +54,8 @@ pub(crate) enum Trouble {
     HungAndReset,
     Slow,
     Reset,
+    /// Its connections are lost, and new ones are slow.
+    Rerouted,
     Cut,
 }
 
@@ -105,6 +107,12 @@ fn add_trouble(
         Trouble::Slow => {
             let by = Duration::from_millis(dice.number(10..300));
             script.push((at, Fault::Slow { peer, by, until }));
+        }
+        Trouble::Rerouted => {
+            // Slow enough to hurt, and not too slow to connect.
+            let by = Duration::from_millis(dice.number(40..110));
+            script.push((at, Fault::Slow { peer, by, until }));
+            script.push((at, Fault::Reset { peer }));
         }
         Trouble::Reset => script.push((at, Fault::Reset { peer })),
         Trouble::Cut => {

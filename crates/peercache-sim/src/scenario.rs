@@ -31,12 +31,21 @@ pub struct Scenario {
     pub(crate) refusals_percent: u64,
     /// Bytes that a connection holds unread.
     pub(crate) window: usize,
+    /// A worker begins its first operation up to so much later than the run does.
+    pub(crate) late_start: Duration,
     /// How long the workers begin new operations.
     pub(crate) works_for: Duration,
 }
 
-const ALL_TROUBLES: &[Trouble] =
-    &[Trouble::Killed, Trouble::Hung, Trouble::HungAndReset, Trouble::Slow, Trouble::Reset, Trouble::Cut];
+const ALL_TROUBLES: &[Trouble] = &[
+    Trouble::Killed,
+    Trouble::Hung,
+    Trouble::HungAndReset,
+    Trouble::Slow,
+    Trouble::Reset,
+    Trouble::Rerouted,
+    Trouble::Cut,
+];
 
 const PLAIN: Scenario = Scenario {
     name: "plain",
@@ -51,6 +60,7 @@ const PLAIN: Scenario = Scenario {
     on_down: OnDown::Error,
     refusals_percent: 0,
     window: 64 * 1024,
+    late_start: Duration::from_secs(2),
     works_for: Duration::from_secs(6),
 };
 
@@ -65,8 +75,24 @@ pub const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "bad wire",
-        troubles: &[Trouble::Slow, Trouble::Reset, Trouble::Cut],
+        troubles: &[Trouble::Slow, Trouble::Reset, Trouble::Rerouted, Trouble::Cut],
         window: 100,
+        ..PLAIN
+    },
+    Scenario {
+        name: "late workers",
+        workers: 4,
+        lanes: 1,
+        troubles: &[Trouble::Killed],
+        late_start: PLAIN.works_for,
+        ..PLAIN
+    },
+    Scenario {
+        name: "four copies, far away",
+        peers: 4,
+        replication: 4,
+        lanes: 1,
+        troubles: &[Trouble::Rerouted, Trouble::Hung],
         ..PLAIN
     },
     Scenario { name: "two peers, everything", peers: 2, keys: 2, ..PLAIN },

@@ -84,7 +84,7 @@ impl Stage {
     fn arrival(&mut self, id: ConnectionId) -> Duration {
         let (process, peer) = (self.wire.endpoint(id).process, self.wire.peer(id));
         let usual = self.dice.number(50..800);
-        let hiccup = if self.dice.chance(2) { self.dice.number(1_000..25_000) } else { 0 };
+        let hiccup = if self.dice.chance(4) { self.dice.number(1_000..40_000) } else { 0 };
         let mut at = self.now + Duration::from_micros(usual + hiccup);
         if let Some(&(until, by)) = self.wire.slow.get(&peer)
             && self.now < until
@@ -215,10 +215,5 @@ impl Stage {
     pub(crate) fn arrives(&mut self, id: ConnectionId) -> bool {
         let now = self.now;
         self.wire.connection(id).lost_after.is_none_or(|lost| now <= lost)
-    }
-
-    /// The client has learnt that the connection is gone: nothing more reaches it.
-    pub(crate) fn forget(&mut self, id: ConnectionId) {
-        self.wire.connection(id).client_open = false;
     }
 }

@@ -65,7 +65,9 @@ impl World {
         for process in 0..scenario.processes {
             for lane in 0..scenario.workers * scenario.lanes {
                 // Workers do not begin together: some meet a peer for the first time when others know it well.
-                let at = Duration::from_micros(self.stage.dice.pick(&[0, 500, 1_500_000, 3_000_000]));
+                let is_late = self.stage.dice.chance(50);
+                let latest = if is_late { scenario.late_start } else { Duration::from_millis(1) };
+                let at = self.stage.dice.duration(Duration::ZERO..latest);
                 self.stage.queue.push(at, Event::Next { process, worker: lane % scenario.workers });
             }
         }

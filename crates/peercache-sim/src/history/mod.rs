@@ -231,13 +231,4 @@ impl Operation {
     pub(crate) fn ended_before(&self, at: Duration) -> bool {
         self.end.as_ref().is_some_and(|end| end.at < at)
     }
-
-    /// Whether `executed` is this write.
-    pub(crate) fn is_write(&self, executed: &Executed) -> bool {
-        match (&self.kind, executed) {
-            (Kind::Set(ours), Executed::Set { value, .. }) => ours.as_bytes() == &value[..],
-            (Kind::Delete, Executed::Delete { key }) => key_name(self.key).as_bytes() == &key[..],
-            _ => false,
-        }
-    }
 }

@@ -64,10 +64,6 @@ impl Peer {
         }
     }
 
-    pub(crate) fn is_running(&self) -> bool {
-        self.life == Life::Running
-    }
-
     /// Somebody connects. A hung daemon's host accepts for it.
     pub(crate) fn knock(&mut self, id: ConnectionId, stage: &mut Stage) {
         let listens = self.life != Life::Crashed;

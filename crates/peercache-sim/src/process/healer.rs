@@ -230,7 +230,7 @@ impl Healer {
     }
 
     pub(super) fn gone(&mut self, stage: &mut Stage) {
-        // While it waits, the real one does not read, so it notices at the next flush.
+        // While it waits, the real one does not read: its next flush is answered by nobody, and late.
         if matches!(self.step, Step::Opening(_) | Step::Flushing { .. }) {
             self.fail(stage);
         }

@@ -96,7 +96,7 @@ impl Link {
 
     /// Does whatever can be done now; called whenever something happened in the process.
     pub(super) fn poll(&mut self, stage: &mut Stage) {
-        match &mut self.step {
+        match &self.step {
             Step::Idle if self.has_work(stage) => {
                 self.step = Step::Opening(Opening::begin(self.endpoint, self.peer, &self.policy, stage));
             }

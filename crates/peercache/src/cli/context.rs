@@ -7,6 +7,7 @@ use crate::state::State;
 use anyhow::Result;
 use peercache_core::spec::{NetworkName, PeerId};
 use std::collections::BTreeSet;
+use std::env;
 use std::path::Path;
 
 /// The surroundings of one command.
@@ -31,9 +32,10 @@ impl Context {
 
     /// A command of ours to be typed next, with the state directory that this one was given.
     pub(crate) fn command(&self, words: &str) -> String {
-        match self.settings.state_dir_flag() {
-            Some(dir) => format!("peercache --state-dir {} {words}", shell_word(&dir.to_string_lossy())),
-            None => format!("peercache {words}"),
+        let program = program();
+        match self.settings.state_dir_to_repeat() {
+            Some(dir) => format!("{program} --state-dir {} {words}", shell_word(&dir.to_string_lossy())),
+            None => format!("{program} {words}"),
         }
     }
 }
@@ -45,6 +47,12 @@ pub(crate) fn refuse_duplicates(ids: &[PeerId]) -> Result<()> {
         Some(id) => Err(Failure::new(format!("peer {id} is given twice"), "name each peer once").into()),
         None => Ok(()),
     }
+}
+
+/// This program as it was typed: it need not be on `PATH`.
+fn program() -> String {
+    let typed = env::args().next().filter(|typed| typed.contains('/'));
+    typed.map_or_else(|| "peercache".to_owned(), |typed| shell_word(&typed))
 }
 
 fn shell_word(text: &str) -> String {
@@ -69,7 +77,8 @@ mod tests {
 
     #[test]
     fn a_peer_named_twice_is_refused() {
-        let ids = |texts: &[&str]| -> Vec<PeerId> { texts.iter().map(|text| text.parse().unwrap()).collect() };
+        let ids =
+            |texts: &[&str]| -> Vec<PeerId> { texts.iter().map(|text| text.parse().unwrap()).collect() };
         assert!(refuse_duplicates(&ids(&["p0", "p1"])).is_ok());
         let error = refuse_duplicates(&ids(&["p0", "p1", "p0"])).unwrap_err();
         assert_eq!(error.to_string(), "peer p0 is given twice");

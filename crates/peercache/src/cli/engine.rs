@@ -6,12 +6,13 @@ use anyhow::Result;
 use clap::Args;
 use peercache_server::EngineError;
 use std::ffi::OsString;
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 /// Run the built-in engine in the foreground; it takes memcached's flags
 #[derive(Debug, Args)]
 #[command(after_help = peercache_server::options::FLAGS_HELP)]
-pub(super) struct Engine {
+pub(in crate::cli) struct Engine {
     /// memcached's flags, as in -l 127.0.0.1 -p 11211 -m 64
     #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "FLAGS")]
     flags: Vec<OsString>,
@@ -28,7 +29,8 @@ impl Engine {
 pub(super) fn run(flags: impl Iterator<Item = OsString>) -> ExitCode {
     let flags: Vec<OsString> = flags.collect();
     if flags.first().is_some_and(|flag| flag == "-h" || flag == "--help") {
-        println!("{}", peercache_server::options::FLAGS_HELP);
+        // Whoever closes the pipe has read enough.
+        let _ = writeln!(io::stdout(), "{}", peercache_server::options::FLAGS_HELP);
         return ExitCode::SUCCESS;
     }
     match peercache_server::engine_main(flags) {

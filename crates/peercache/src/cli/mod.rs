@@ -11,6 +11,7 @@ mod engine;
 mod lab;
 mod network;
 mod peer;
+mod signals;
 mod up;
 pub(crate) mod words;
 

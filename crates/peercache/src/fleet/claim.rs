@@ -10,9 +10,7 @@ use super::{GRACE, StartWish};
 use crate::output::{Failure, sentence};
 use crate::state::{PeerRecord, PeerState, Reader, State, StateError};
 use anyhow::{Context, Result, anyhow};
-use peercache_agent::supervise::{
-    Launched, Marker, Process, ProcessIdentity, Ready, find_marked, port,
-};
+use peercache_agent::supervise::{Launched, Marker, Process, ProcessIdentity, Ready, find_marked, port};
 use peercache_core::spec::PeerId;
 use std::collections::BTreeSet;
 use std::process;
@@ -64,8 +62,9 @@ impl Claim {
         record.set_process(None);
         self.state.clone().change(|writer| {
             let from = record.port.saturating_add(1);
-            record.port = port::first_free(from, &ports_of_others(writer, &record.id)?).ok_or_else(no_port)?;
-            writer.put_peer(&record)
+            record.port =
+                port::first_free(from, &ports_of_others(writer, &record.id)?).ok_or_else(no_port)?;
+            anyhow::Ok(writer.put_peer(&record)?)
         })?;
         self.record = record;
         Ok(())
@@ -135,7 +134,10 @@ impl Drop for Claim {
         self.stop_daemon();
         if let Err(error) = self.give_back() {
             let id = &self.record.id;
-            crate::output::complain(format!("the record of peer {id} still says starting: {}", sentence(&error)));
+            crate::output::complain(format!(
+                "the record of peer {id} still says starting: {}",
+                sentence(&error)
+            ));
         }
     }
 }
@@ -170,12 +172,7 @@ fn refuse_if_taken(peer: &PeerRecord) -> Result<()> {
     }
 }
 
-fn choose_port(
-    state: &Reader<'_>,
-    record: &PeerRecord,
-    wish: &StartWish,
-    has_strays: bool,
-) -> Result<u16> {
+fn choose_port(state: &Reader, record: &PeerRecord, wish: &StartWish, has_strays: bool) -> Result<u16> {
     let others = ports_of_others(state, &record.id)?;
     // A stray may sit on the port that it was given; it goes before anything is started there.
     let is_free = |port: u16| !others.contains(&port) && (has_strays || port::is_free(port));
@@ -190,17 +187,18 @@ fn choose_port(
 }
 
 /// The ports that other peers have, running or not: a peer keeps its port while it is stopped.
-fn ports_of_others(state: &Reader<'_>, id: &PeerId) -> Result<BTreeSet<u16>, StateError> {
+fn ports_of_others(state: &Reader, id: &PeerId) -> Result<BTreeSet<u16>, StateError> {
     Ok(state.peers()?.iter().filter(|peer| peer.id != *id).map(|peer| peer.port).collect())
 }
 
-fn taken_port(state: &Reader<'_>, port: u16, id: &PeerId) -> anyhow::Error {
+fn taken_port(state: &Reader, port: u16, id: &PeerId) -> anyhow::Error {
     let mut peers = state.peers().unwrap_or_default().into_iter();
     let owner = match peers.find(|peer| peer.port == port && peer.id != *id) {
         Some(peer) => format!("by peer {}", peer.id),
         None => "by another program".to_owned(),
     };
-    let hint = format!("peercache peer start {id} without --port takes a free one (a new id), or name another");
+    let hint =
+        format!("peercache peer start {id} without --port takes a free one (a new id), or name another");
     Failure::new(format!("port {port} is taken {owner}"), hint).into()
 }
 
@@ -213,7 +211,7 @@ fn no_port() -> anyhow::Error {
 }
 
 /// Whether a peer that starts now, empty, has replicas beside it that may hold what it should (P-20, P-33).
-fn has_running_sibling(state: &Reader<'_>, id: &PeerId) -> Result<bool> {
+fn has_running_sibling(state: &Reader, id: &PeerId) -> Result<bool> {
     let Some(network) = state.network_of(id)?.filter(|network| network.replication.get() > 1) else {
         return Ok(false);
     };

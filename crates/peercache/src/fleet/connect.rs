@@ -33,10 +33,7 @@ pub(crate) fn connect(state: &State, settings: &Settings, name: &NetworkName) ->
 }
 
 /// A network and its peers, in the network's order.
-pub(crate) fn read_network(
-    reader: &Reader<'_>,
-    name: &NetworkName,
-) -> Result<(NetworkRecord, Vec<PeerRecord>)> {
+pub(crate) fn read_network(reader: &Reader, name: &NetworkName) -> Result<(NetworkRecord, Vec<PeerRecord>)> {
     let network = reader.network(name)?.ok_or_else(|| unknown_network(name))?;
     let mut peers = Vec::with_capacity(network.peers.len());
     for id in &network.peers {

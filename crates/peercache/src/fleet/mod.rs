@@ -12,7 +12,7 @@ mod stop;
 
 pub(crate) use connect::{Connected, connect, read_network, topology, unknown_network};
 pub(crate) use look::{Condition, condition, look};
-pub(crate) use start::{Engines, StartWish, Started, start, start_all};
+pub(crate) use start::{Engines, Interrupt, Interrupted, StartWish, Started, start, start_all, together};
 pub(crate) use stop::{Stop, stop, stop_all};
 
 use crate::output::Failure;

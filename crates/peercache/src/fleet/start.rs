@@ -5,14 +5,17 @@ use super::claim::{Claim, stop_all_of};
 use crate::cli::words::EngineWish;
 use crate::state::{PeerRecord, State};
 use anyhow::{Context, Result, anyhow};
-use futures_util::future::join_all;
+use futures_util::future::{join_all, pending};
 use peercache_agent::supervise::{
-    Choice, EngineSettings, FindError, Launch, NotReady, Process, Surroundings, engine, port, spawn, wait_ready,
+    Choice, EngineSettings, FindError, Launch, NotReady, Process, Ready, Surroundings, engine, port, spawn,
+    wait_ready,
 };
 use peercache_core::spec::{PeerId, Weight};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::num::{NonZeroU16, NonZeroU32};
+use thiserror::Error;
+use tokio::sync::watch;
 
 /// How often a start that may choose its port does so again after somebody else was faster.
 const PORT_TRIES: usize = 10;
@@ -93,41 +96,93 @@ impl StartWish {
     }
 }
 
-/// Starts peers at once; the answers stand in the order of `wishes`.
+/// A start that the user ended; nothing of it is left.
+#[derive(Debug, Error)]
+#[error("interrupted; what had begun was stopped again")]
+pub(crate) struct Interrupted;
+
+/// Starts peers at once; the answers stand in the order of `wishes`. When `interrupted` comes first, those that
+/// do not run yet are given up, each with [`Interrupted`].
 pub(crate) async fn start_all(
     state: &State,
     wishes: impl IntoIterator<Item = (PeerId, StartWish)>,
+    interrupted: impl Future<Output = ()>,
 ) -> Vec<(PeerId, Result<Started>)> {
-    let starts = wishes.into_iter().map(async |(id, wish)| {
-        let started = start(state, &id, &wish).await;
-        (id, started)
-    });
-    join_all(starts).await
+    together(wishes, interrupted, async |id, wish, interrupt| start(state, id, wish, interrupt).await).await
 }
 
-/// Starts one peer and waits until it serves. Dropped half way, it leaves nothing running and nothing written.
-pub(crate) async fn start(state: &State, id: &PeerId, wish: &StartWish) -> Result<Started> {
+/// Does `one` for each peer at once, and hands each the news of an interruption.
+pub(crate) async fn together(
+    wishes: impl IntoIterator<Item = (PeerId, StartWish)>,
+    interrupted: impl Future<Output = ()>,
+    one: impl AsyncFn(&PeerId, &StartWish, Interrupt) -> Result<Started>,
+) -> Vec<(PeerId, Result<Started>)> {
+    let (tell, interrupt) = watch::channel(false);
+    let starts = wishes.into_iter().map(async |(id, wish)| {
+        let started = one(&id, &wish, interrupt.clone()).await;
+        (id, started)
+    });
+    let tell_all = async {
+        interrupted.await;
+        tell.send_replace(true);
+        pending::<()>().await;
+    };
+    tokio::select! {
+        all = join_all(starts) => all,
+        () = tell_all => Vec::new(),
+    }
+}
+
+/// Becomes true when the user interrupts.
+pub(crate) type Interrupt = watch::Receiver<bool>;
+
+/// Starts one peer and waits until it serves. Interrupted or failed, it leaves nothing running and nothing
+/// written.
+pub(crate) async fn start(
+    state: &State,
+    id: &PeerId,
+    wish: &StartWish,
+    mut interrupt: Interrupt,
+) -> Result<Started> {
     // What no engine takes is refused before anything is written or stopped.
     let memory_mb = wish.memory_mb.unwrap_or(wish.memory_mb_default).get();
     EngineSettings::new(port::FIRST_PORT, memory_mb)?;
     let mut claim = Claim::take(state, id, wish)?;
+    let brought_up = tokio::select! {
+        biased;
+        _ = interrupt.wait_for(|is_interrupted| *is_interrupted) => Err(Interrupted.into()),
+        ready = bring_up(state, wish, &mut claim) => ready,
+    };
+    match brought_up {
+        Ok(ready) => claim.confirm(ready),
+        Err(error) => {
+            // A daemon takes its time to end; others that were given up end meanwhile.
+            tokio::task::spawn_blocking(move || drop(claim)).await?;
+            Err(error)
+        }
+    }
+}
+
+async fn bring_up(state: &State, wish: &StartWish, claim: &mut Claim) -> Result<Ready> {
     let strays = std::mem::take(&mut claim.strays);
     if !strays.is_empty() {
         tokio::task::spawn_blocking(move || stop_all_of(&strays)).await??;
     }
     for _ in 0..PORT_TRIES {
-        let (launch, address) = wish.launch(state, &claim)?;
+        let (launch, address) = wish.launch(state, claim)?;
         claim.note(spawn(&launch)?)?;
         let daemon = claim.daemon().context("the daemon was just started")?;
         match wait_ready(daemon, address, READY_WITHIN).await {
-            Ok(ready) => return claim.confirm(ready),
+            Ok(ready) => return Ok(ready),
             Err(error) if !claim.record.port_fixed && is_lost_race(&error, address) => {
                 claim.take_next_port()?;
             }
             Err(error) => return Err(error.into()),
         }
     }
-    Err(anyhow!("{PORT_TRIES} ports in a row were taken by other programs at the last moment; start it again"))
+    Err(anyhow!(
+        "{PORT_TRIES} ports in a row were taken by other programs at the last moment; start it again"
+    ))
 }
 
 /// Whether another program took the port between the choice and the start.

@@ -60,7 +60,8 @@ pub(crate) fn sentence(error: &Error) -> String {
     text
 }
 
-fn hint_of(error: &Error) -> Option<String> {
+/// What to type next, if the error or one of its causes knows.
+pub(crate) fn hint_of(error: &Error) -> Option<String> {
     error.chain().find_map(|cause| {
         let ours = cause.downcast_ref::<Failure>().map(|failure| failure.hint.clone());
         let state = || cause.downcast_ref::<StateError>().map(StateError::hint);

@@ -6,7 +6,7 @@
 mod failure;
 mod table;
 
-pub(crate) use failure::{Failure, WithHint, print_error, sentence};
+pub(crate) use failure::{Failure, WithHint, hint_of, print_error, sentence};
 pub(crate) use table::Table;
 
 use anstream::AutoStream;
@@ -41,7 +41,11 @@ impl Output {
     }
 
     /// The result: the document, or what `text` makes of it.
-    pub(crate) fn result(self, document: &impl Serialize, text: impl FnOnce() -> String) -> anyhow::Result<()> {
+    pub(crate) fn result(
+        self,
+        document: &impl Serialize,
+        text: impl FnOnce() -> String,
+    ) -> anyhow::Result<()> {
         match self.format {
             Format::Text => self.print(text().as_bytes()),
             Format::Json => {
@@ -98,4 +102,10 @@ pub(crate) fn quoted<T: Display>(ids: &[T]) -> String {
 /// Ids in a sentence: `p0, p1`.
 pub(crate) fn joined<T: Display>(ids: &[T]) -> String {
     ids.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+/// What to type next, where there is no error to carry it.
+pub(crate) fn hint(words: impl Display) {
+    let style = anstyle::AnsiColor::Cyan.on_default().bold();
+    let _ = writeln!(AutoStream::auto(io::stderr()), "{style}hint:{style:#} {words}");
 }

@@ -153,10 +153,11 @@ impl Settings {
         })
     }
 
-    /// Whether the state directory was named, so that commands we suggest must name it too.
-    pub(crate) fn state_dir_flag(&self) -> Option<&Path> {
+    /// The state directory where another shell would not find it by itself: commands that we suggest name it.
+    pub(crate) fn state_dir_to_repeat(&self) -> Option<&Path> {
         let entry = self.entries.iter().find(|entry| entry.key == "state_dir")?;
-        (entry.source == Source::Flag).then_some(self.state_dir.as_path())
+        let is_named = matches!(entry.source, Source::Flag | Source::Environment(_));
+        is_named.then_some(self.state_dir.as_path())
     }
 }
 
@@ -176,7 +177,9 @@ fn file_values(named: Option<&Path>) -> Result<Vec<(&'static str, String, usize)
     match std::fs::read_to_string(path) {
         Ok(text) => file::values(path, &text, &KEYS.map(|(key, _)| key)),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound && named.is_none() => Ok(Vec::new()),
-        Err(error) => Err(error).with_context(|| format!("the settings file {} cannot be read", path.display())),
+        Err(error) => {
+            Err(error).with_context(|| format!("the settings file {} cannot be read", path.display()))
+        }
     }
 }
 

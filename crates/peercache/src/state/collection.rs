@@ -71,8 +71,7 @@ fn names<R: Record>(root: &Path) -> Result<Vec<R::Name>, StateError> {
     let index = Path::new(R::INDEX).file_name();
     let listed = files::list(&root.join(R::FOLDER))?;
     let ours = listed.iter().filter(|name| index != Some(name.as_ref()));
-    let mut names: Vec<R::Name> =
-        ours.filter_map(|name| name.strip_suffix(".json")?.parse().ok()).collect();
+    let mut names: Vec<R::Name> = ours.filter_map(|name| name.strip_suffix(".json")?.parse().ok()).collect();
     names.sort_unstable();
     Ok(names)
 }
@@ -87,8 +86,7 @@ fn read_index<R: Record>(root: &Path) -> Result<Option<Index>, StateError> {
 }
 
 fn repair_index<R: Record>(root: &Path) -> Result<(), StateError> {
-    let names: Vec<Value> =
-        names::<R>(root)?.iter().map(|name| Value::String(name.to_string())).collect();
+    let names: Vec<Value> = names::<R>(root)?.iter().map(|name| Value::String(name.to_string())).collect();
     let before = read_index::<R>(root)?;
     let mut after = before.clone().unwrap_or_default();
     after.insert("schema".to_owned(), json!(files::SCHEMA));

@@ -58,7 +58,8 @@ fn read_bytes(path: &Path) -> Result<Option<Vec<u8>>, StateError> {
         return Err(wrong_kind(path, "no plain file", "a file"));
     }
     if metadata.len() > BYTES_MAX {
-        let reason = format!("it has {} bytes, and no file of ours has more than {BYTES_MAX}", metadata.len());
+        let reason =
+            format!("it has {} bytes, and no file of ours has more than {BYTES_MAX}", metadata.len());
         return Err(StateError::Foreign { path: path.to_owned(), reason });
     }
     let mut bytes = Vec::new();

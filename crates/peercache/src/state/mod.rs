@@ -41,14 +41,14 @@ pub(crate) struct State {
 
 /// The state while nobody changes it.
 #[derive(Debug)]
-pub(crate) struct Reader<'a> {
-    root: &'a Path,
+pub(crate) struct Reader {
+    root: PathBuf,
     _lock: Option<Lock>,
 }
 
 /// The state while nobody else reads or changes it.
 #[derive(Debug)]
-pub(crate) struct Writer<'a>(Reader<'a>);
+pub(crate) struct Writer(Reader);
 
 impl State {
     /// The state in `dir`. Nothing is created before the first change.
@@ -87,10 +87,10 @@ impl State {
     /// What `read` says, or why the state cannot be locked.
     pub(crate) fn read<T, E: From<StateError>>(
         &self,
-        read: impl FnOnce(&Reader<'_>) -> Result<T, E>,
+        read: impl FnOnce(&Reader) -> Result<T, E>,
     ) -> Result<T, E> {
         let lock = Lock::shared(&self.root)?;
-        read(&Reader { root: &self.root, _lock: lock })
+        read(&Reader { root: self.root.clone(), _lock: lock })
     }
 
     /// Changes under the lock, which nobody may hold while waiting for a daemon: hence a closure that cannot
@@ -100,7 +100,7 @@ impl State {
     /// What `change` says, or why the state cannot be locked. A record is written whole or not at all.
     pub(crate) fn change<T, E: From<StateError>>(
         &self,
-        change: impl FnOnce(&mut Writer<'_>) -> Result<T, E>,
+        change: impl FnOnce(&mut Writer) -> Result<T, E>,
     ) -> Result<T, E> {
         files::make_folder(&self.root)?;
         let lock = Lock::exclusive(&self.root)?;
@@ -110,29 +110,29 @@ impl State {
             files::make_folder(&folder)?;
             files::sweep(&folder)?;
         }
-        change(&mut Writer(Reader { root: &self.root, _lock: Some(lock) }))
+        change(&mut Writer(Reader { root: self.root.clone(), _lock: Some(lock) }))
     }
 }
 
-impl Reader<'_> {
+impl Reader {
     /// One peer, if there is such a one.
     pub(crate) fn peer(&self, id: &PeerId) -> Result<Option<PeerRecord>, StateError> {
-        collection::get(self.root, id)
+        collection::get(&self.root, id)
     }
 
     /// All peers, by id.
     pub(crate) fn peers(&self) -> Result<Vec<PeerRecord>, StateError> {
-        collection::all(self.root)
+        collection::all(&self.root)
     }
 
     /// One network, if there is such a one.
     pub(crate) fn network(&self, name: &NetworkName) -> Result<Option<NetworkRecord>, StateError> {
-        collection::get(self.root, name)
+        collection::get(&self.root, name)
     }
 
     /// All networks, by name.
     pub(crate) fn networks(&self) -> Result<Vec<NetworkRecord>, StateError> {
-        collection::all(self.root)
+        collection::all(&self.root)
     }
 
     /// The network that has the peer `id`; a peer is in one at most (P-40).
@@ -141,34 +141,45 @@ impl Reader<'_> {
     }
 }
 
-impl<'a> Deref for Writer<'a> {
-    type Target = Reader<'a>;
+impl Deref for Writer {
+    type Target = Reader;
 
-    fn deref(&self) -> &Reader<'a> {
+    fn deref(&self) -> &Reader {
         &self.0
     }
 }
 
 // These take `&mut self`, though a file needs none of it, so that a reader cannot write.
-impl Writer<'_> {
+impl Writer {
     /// Creates or replaces a peer's record.
     pub(crate) fn put_peer(&mut self, peer: &PeerRecord) -> Result<(), StateError> {
-        collection::put(self.0.root, peer)
+        collection::put(&self.0.root, peer)
     }
 
     /// Removes a peer's record.
     pub(crate) fn remove_peer(&mut self, id: &PeerId) -> Result<(), StateError> {
-        collection::remove::<PeerRecord>(self.0.root, id)
+        collection::remove::<PeerRecord>(&self.0.root, id)
+    }
+
+    /// The peers `ids` have left their network, and with it the siblings that stood in for them.
+    pub(crate) fn end_warming(&mut self, ids: &[PeerId]) -> Result<(), StateError> {
+        for id in ids {
+            if let Some(mut peer) = self.peer(id)?.filter(|peer| peer.warming) {
+                peer.warming = false;
+                self.put_peer(&peer)?;
+            }
+        }
+        Ok(())
     }
 
     /// Creates or replaces a network's record.
     pub(crate) fn put_network(&mut self, network: &NetworkRecord) -> Result<(), StateError> {
-        collection::put(self.0.root, network)
+        collection::put(&self.0.root, network)
     }
 
     /// Removes a network's record.
     pub(crate) fn remove_network(&mut self, name: &NetworkName) -> Result<(), StateError> {
-        collection::remove::<NetworkRecord>(self.0.root, name)
+        collection::remove::<NetworkRecord>(&self.0.root, name)
     }
 }
 

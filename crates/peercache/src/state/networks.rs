@@ -2,6 +2,7 @@
 
 use super::collection::Record;
 use super::text;
+use peercache_agent::supervise::ProcessIdentity;
 use peercache_core::spec::{HashKind, NetworkName, OnDown, PeerId, Replication, Vnodes};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -31,6 +32,9 @@ pub(crate) struct NetworkRecord {
     /// Whether `up` made it, so that `down` knows what to stop.
     #[serde(default)]
     pub(crate) made_by_up: bool,
+    /// The `up` that is bringing it up, or stays with it.
+    #[serde(default)]
+    pub(crate) up_by: Option<ProcessIdentity>,
     /// When it was created (RFC 3339).
     pub(crate) created_at: String,
     /// Fields of later versions, handed through unchanged.
@@ -64,6 +68,7 @@ impl NetworkRecord {
             hash,
             on_down,
             made_by_up: false,
+            up_by: None,
             created_at: jiff::Timestamp::now().to_string(),
             more: Map::new(),
         }

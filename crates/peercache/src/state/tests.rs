@@ -46,7 +46,7 @@ fn records_come_back_as_they_were_with_fields_of_later_versions() {
     let path = state.root().join("peer/p0.json");
     let text = fs::read_to_string(&path).unwrap().replacen('{', "{\"colour\": \"red\",", 1);
     fs::write(&path, text).unwrap();
-    let change = |state: &mut Writer<'_>| -> Done {
+    let change = |state: &mut Writer| -> Done {
         let mut peer = state.peer(&id("p0"))?.expect("it was put");
         peer.port = 12_345;
         state.put_peer(&peer)
@@ -74,7 +74,7 @@ fn the_folder_is_the_truth_and_the_registry_is_mended_from_it() {
     // As if a command had died between the file and the registry, in both directions.
     fs::rename(state.root().join("peer/p1.json"), state.root().join("peer/p1.bad")).unwrap();
     let ids = || {
-        let read = state.read(|state| state.peers()).unwrap();
+        let read = state.read(Reader::peers).unwrap();
         read.into_iter().map(|peer| peer.id.to_string()).collect::<Vec<_>>()
     };
     assert_eq!(ids(), ["p0"]);
@@ -114,7 +114,7 @@ fn changes_at_once_lose_nothing() {
         for number in 0..16 {
             let state = &state;
             scope.spawn(move || {
-                let add = |state: &mut Writer<'_>| -> Done {
+                let add = |state: &mut Writer| -> Done {
                     let mut main = state.network(&"main".parse().unwrap())?.expect("it was put");
                     main.peers.push(id(&format!("p{number}")));
                     state.put_network(&main)

@@ -23,7 +23,10 @@ where
 pub(super) mod number {
     use super::{Deserialize, Deserializer, Display, Error, FromStr, Serializer};
 
-    pub(in crate::state) fn serialize<T: Display, S: Serializer>(value: &T, to: S) -> Result<S::Ok, S::Error> {
+    pub(in crate::state) fn serialize<T: Display, S: Serializer>(
+        value: &T,
+        to: S,
+    ) -> Result<S::Ok, S::Error> {
         // Every number type of core displays as the plain digits.
         let number = value.to_string().parse().map_err(serde::ser::Error::custom)?;
         to.serialize_u32(number)

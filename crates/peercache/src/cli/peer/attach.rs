@@ -17,7 +17,7 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(2);
 
 /// Add a memcached that somebody else runs; it is never started or stopped by us
 #[derive(Debug, Args)]
-pub(super) struct Attach {
+pub(in crate::cli) struct Attach {
     /// The id it gets
     #[arg(value_parser = words::peer_id)]
     id: PeerId,
@@ -46,7 +46,8 @@ impl Attach {
             }
             Ok(state.put_peer(&record)?)
         })?;
-        let text = || format!("attached {id}: memcached {version} at {address}; it is not ours to start or stop\n");
+        let text =
+            || format!("attached {id}: memcached {version} at {address}; it is not ours to start or stop\n");
         context.output.result(&PeerView::new(&record, Condition::Running, None), text)?;
         Ok(Ended::Done)
     }

@@ -1,6 +1,6 @@
 //! `peer detach`: forgets an attached peer, or one of ours that does not run. Stops nothing.
 
-use crate::cli::{Context, Ended};
+use crate::cli::{Context, Ended, words};
 use crate::fleet::{Condition, condition, unknown_peer};
 use crate::output::Failure;
 use anyhow::Result;
@@ -10,8 +10,9 @@ use serde_json::json;
 
 /// Forget a peer: an attached one, or one that is stopped
 #[derive(Debug, Args)]
-pub(super) struct Detach {
+pub(in crate::cli) struct Detach {
     /// The peer
+    #[arg(value_parser = words::peer_id)]
     id: PeerId,
 }
 

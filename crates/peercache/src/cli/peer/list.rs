@@ -10,7 +10,7 @@ use futures_util::future::try_join_all;
 
 /// List all peers
 #[derive(Debug, Args)]
-pub(super) struct List {}
+pub(in crate::cli) struct List {}
 
 impl List {
     pub(super) async fn run(self, context: &Context) -> Result<Ended> {

@@ -1,6 +1,6 @@
 //! `peer logs`: the end of what a daemon printed.
 
-use crate::cli::{Context, Ended};
+use crate::cli::{Context, Ended, words};
 use crate::output::Failure;
 use anyhow::{Context as _, Result};
 use clap::Args;
@@ -11,8 +11,9 @@ use std::io::ErrorKind;
 
 /// Print the end of a peer's log
 #[derive(Debug, Args)]
-pub(super) struct Logs {
+pub(in crate::cli) struct Logs {
     /// The peer
+    #[arg(value_parser = words::peer_id)]
     id: PeerId,
     /// How many lines
     #[arg(long, default_value_t = 50)]

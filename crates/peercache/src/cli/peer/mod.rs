@@ -96,7 +96,7 @@ impl PeerView {
 
 /// The record of `id`, or the error that it does not exist.
 fn existing(context: &Context, id: &PeerId) -> Result<PeerRecord> {
-    let read = |state: &crate::state::Reader<'_>| -> Result<_, StateError> { state.peer(id) };
+    let read = |state: &crate::state::Reader| -> Result<_, StateError> { state.peer(id) };
     context.state.read(read)?.ok_or_else(|| unknown_peer(id))
 }
 

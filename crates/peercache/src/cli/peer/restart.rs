@@ -1,17 +1,17 @@
 //! `peer restart`: stopped and started as it was, empty.
 
 use crate::cli::context::refuse_duplicates;
+use crate::cli::signals::Signals;
 use crate::cli::words::{self, EngineWish};
 use crate::cli::{Context, Ended};
-use crate::fleet::{Engines, StartWish, Started, start, stop};
+use crate::fleet::{Engines, Interrupt, StartWish, Started, start, stop, together};
 use anyhow::Result;
 use clap::Args;
-use futures_util::future::join_all;
 use peercache_core::spec::PeerId;
 
 /// Stop peers and start them as they were; what they held is gone
 #[derive(Debug, Args)]
-pub(super) struct Restart {
+pub(in crate::cli) struct Restart {
     /// The peers
     #[arg(required = true, value_name = "ID", value_parser = words::peer_id)]
     ids: Vec<PeerId>,
@@ -20,6 +20,7 @@ pub(super) struct Restart {
 impl Restart {
     pub(super) async fn run(self, context: &Context) -> Result<Ended> {
         refuse_duplicates(&self.ids)?;
+        let mut signals = Signals::install()?;
         // Engines are found before anything is stopped.
         let mut engines = Engines::new()?;
         let mut wishes = Vec::new();
@@ -30,15 +31,14 @@ impl Restart {
             let wish = StartWish { choice, memory_mb: None, memory_mb_default, port: None, weight: None };
             wishes.push((id, wish));
         }
-        let restarts = wishes.into_iter().map(async |(id, wish)| {
-            let started = restart(context, &id, &wish).await;
-            (id, started)
+        let restarts = together(wishes, signals.next(), async |id, wish, interrupt| {
+            restart(context, id, wish, interrupt).await
         });
-        super::start::report(context, join_all(restarts).await)
+        super::start::report(context, restarts.await)
     }
 }
 
-async fn restart(context: &Context, id: &PeerId, wish: &StartWish) -> Result<Started> {
+async fn restart(context: &Context, id: &PeerId, wish: &StartWish, interrupt: Interrupt) -> Result<Started> {
     stop(&context.state, id).await?;
-    start(&context.state, id, wish).await
+    start(&context.state, id, wish, interrupt).await
 }

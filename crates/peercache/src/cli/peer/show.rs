@@ -1,24 +1,25 @@
 //! `peer show`: everything that is known of one peer.
 
 use super::{PeerView, or_dash};
-use crate::cli::{Context, Ended};
+use crate::cli::{Context, Ended, words};
 use crate::output::Table;
-use crate::state::StateError;
+use crate::state::Reader;
 use anyhow::Result;
 use clap::Args;
 use peercache_core::spec::PeerId;
 
 /// Show one peer
 #[derive(Debug, Args)]
-pub(super) struct Show {
+pub(in crate::cli) struct Show {
     /// The peer
+    #[arg(value_parser = words::peer_id)]
     id: PeerId,
 }
 
 impl Show {
     pub(super) async fn run(self, context: &Context) -> Result<Ended> {
         let peer = super::existing(context, &self.id)?;
-        let networks = context.state.read(|state| Ok::<_, StateError>(state.networks()?))?;
+        let networks = context.state.read(Reader::networks)?;
         let view = PeerView::of(&peer, &networks).await?;
         context.output.list(&view, || {
             let mut table = Table::new(["FIELD", "VALUE"]);
@@ -33,7 +34,10 @@ impl Show {
             row("network", or_dash(view.network.as_ref()));
             row("run by", if view.managed { "peercache" } else { "somebody else (attached)" }.to_owned());
             row("warming", if view.warming { "yes" } else { "no" }.to_owned());
-            row("log", or_dash(view.log.as_ref().map(|log| context.state.root().join(log).display().to_string())));
+            row(
+                "log",
+                or_dash(view.log.as_ref().map(|log| context.state.root().join(log).display().to_string())),
+            );
             row("started_at", or_dash(view.started_at.as_ref()));
             table
         })?;

@@ -2,6 +2,7 @@
 
 use super::PeerView;
 use crate::cli::context::refuse_duplicates;
+use crate::cli::signals::Signals;
 use crate::cli::words::{self, EngineWish};
 use crate::cli::{Context, Ended};
 use crate::fleet::{Condition, Engines, StartWish, Started, start_all};
@@ -15,7 +16,7 @@ use std::num::{NonZeroU16, NonZeroU32};
 
 /// Start peers: new ones, or stopped ones as they were
 #[derive(Debug, Args)]
-pub(super) struct Start {
+pub(in crate::cli) struct Start {
     /// The peers
     #[arg(required = true, value_name = "ID", value_parser = words::peer_id)]
     ids: Vec<PeerId>,
@@ -44,12 +45,13 @@ impl Start {
             self.ids.iter().map(|id| state.peer(id)).collect::<Result<Vec<_>, crate::state::StateError>>()
         })?;
         self.refuse_new_weight_in_network(context, &known)?;
+        let mut signals = Signals::install()?;
         let mut engines = Engines::new()?;
         let mut wishes = Vec::new();
         for (id, before) in self.ids.iter().zip(&known) {
             wishes.push((id.clone(), self.wish(context, before.as_ref(), &mut engines)?));
         }
-        report(context, start_all(&context.state, wishes).await)
+        report(context, start_all(&context.state, wishes, signals.next()).await)
     }
 
     fn wish(

@@ -1,6 +1,6 @@
 //! `peer stats`: what the daemon says of itself.
 
-use crate::cli::{Context, Ended};
+use crate::cli::{Context, Ended, words};
 use crate::fleet::{Condition, look};
 use crate::output::{Failure, Table};
 use anyhow::Result;
@@ -15,8 +15,9 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(2);
 
 /// Print a peer's own statistics
 #[derive(Debug, Args)]
-pub(super) struct Stats {
+pub(in crate::cli) struct Stats {
     /// The peer
+    #[arg(value_parser = words::peer_id)]
     id: PeerId,
 }
 

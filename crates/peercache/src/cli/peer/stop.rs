@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 /// Stop peers; they keep their ids, ports and networks
 #[derive(Debug, Args)]
-pub(super) struct Stop {
+pub(in crate::cli) struct Stop {
     /// The peers
     #[arg(required = true, value_name = "ID", value_parser = words::peer_id)]
     ids: Vec<PeerId>,

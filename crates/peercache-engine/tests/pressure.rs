@@ -1,0 +1,160 @@
+//! A store that is full, and a store that many threads use at once.
+
+use peercache_core::key::Key;
+use peercache_core::protocol::memcached::request::{CountVerb, StoreVerb};
+use peercache_engine::{Counted, New, Now, Options, Store, Stored, WhenFull};
+use std::num::NonZeroU64;
+use std::sync::Barrier;
+use std::thread;
+
+const NOW: Now = Now { unix_s: 1_800_000_000 };
+const MIB: u64 = 1 << 20;
+
+fn store_of(memory_bytes: u64, when_full: WhenFull) -> Store {
+    let memory_bytes = NonZeroU64::new(memory_bytes).expect("a test's store has room");
+    Store::new(Options { memory_bytes, item_bytes_max: 1 << 20, when_full })
+}
+
+fn checked(key: &str) -> Key<'_> {
+    Key::new(key.as_bytes()).expect("a test's keys are short words")
+}
+
+fn set(store: &Store, key: &str, value: &[u8]) -> Stored {
+    write(store, StoreVerb::Set, key, value)
+}
+
+fn write(store: &Store, verb: StoreVerb, key: &str, value: &[u8]) -> Stored {
+    store.store(verb, checked(key), New { flags: 0, exptime: 0, value }, NOW)
+}
+
+fn has(store: &Store, key: &str) -> bool {
+    store.get(checked(key), NOW).is_some()
+}
+
+#[test]
+fn bytes_are_never_above_the_limit() {
+    let store = store_of(8 * MIB, WhenFull::Evict);
+    let big = vec![b'v'; 1 << 20];
+    for n in 0..4_000usize {
+        // Lengths from 0 to 1,000,000, mixed.
+        let length = (n * 7_919) % if n % 50 == 0 { 1_000_000 } else { 9_000 };
+        assert_eq!(set(&store, &format!("key-{n}"), &big[..length]), Stored::Stored);
+        if n % 3 == 0 {
+            write(&store, StoreVerb::Append, &format!("key-{}", n / 2), &big[..length / 2]);
+        }
+        let counters = store.counters();
+        assert!(counters.bytes <= counters.limit_maxbytes, "{counters:?}");
+    }
+    assert!(store.counters().evictions > 0);
+}
+
+#[test]
+fn what_is_read_often_survives_a_scan() {
+    let store = store_of(4 * MIB, WhenFull::Evict);
+    let value = [b'v'; 1_000];
+    for n in 0..500 {
+        set(&store, &format!("hot-{n}"), &value);
+    }
+    for n in 0..20_000 {
+        set(&store, &format!("scan-{n}"), &value);
+        has(&store, &format!("hot-{}", n % 500));
+    }
+    let survivors = (0..500).filter(|n| has(&store, &format!("hot-{n}"))).count();
+    assert!(survivors >= 495, "{survivors} of 500 hot keys are left");
+}
+
+#[test]
+fn a_store_that_must_not_evict_refuses() {
+    let store = store_of(2 * MIB, WhenFull::Refuse);
+    let value = [b'v'; 10_000];
+    let stored =
+        (0..1_000).take_while(|n| set(&store, &format!("key-{n}"), &value) == Stored::Stored).count();
+    assert!((150..=210).contains(&stored), "{stored} values of 10,000 bytes in 2 MiB");
+    assert!((0..stored).all(|n| has(&store, &format!("key-{n}"))), "nothing had to go");
+    let counters = store.counters();
+    assert_eq!((counters.evictions, counters.store_no_memory), (0, 1));
+    assert!(counters.bytes <= counters.limit_maxbytes);
+}
+
+#[test]
+fn a_value_that_no_shard_has_room_for_is_refused_and_not_lost_silently() {
+    let store = store_of(MIB, WhenFull::Evict);
+    set(&store, "key", b"old");
+    assert_eq!(set(&store, "key", &vec![b'v'; (1 << 20) - 500]), Stored::OutOfMemory);
+    assert!(!has(&store, "key"), "the old value must not look current");
+}
+
+#[test]
+fn counters_are_exact_and_adds_have_one_winner_under_many_threads() {
+    let store = store_of(16 * MIB, WhenFull::Evict);
+    set(&store, "counter", b"0");
+    set(&store, "list", b"");
+    let (threads, rounds) = (8, 2_000);
+    let barrier = Barrier::new(threads);
+    let work = || {
+        barrier.wait();
+        let key = checked("counter");
+        let mut won = 0;
+        for round in 0..rounds {
+            assert!(matches!(store.count(CountVerb::Incr, key, 1, NOW), Counted::Value(_)));
+            won +=
+                usize::from(write(&store, StoreVerb::Add, &format!("add-{round}"), b"x") == Stored::Stored);
+            write(&store, StoreVerb::Append, "list", b".");
+        }
+        won
+    };
+    let won: usize = thread::scope(|scope| {
+        let threads: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).sum()
+    });
+    assert_eq!(won, rounds, "each add succeeded once");
+    let counter = store.get(checked("counter"), NOW).unwrap();
+    assert_eq!(counter.value(), (threads * rounds).to_string().as_bytes());
+    let list = store.get(checked("list"), NOW).unwrap();
+    assert_eq!(list.value().len(), threads * rounds);
+}
+
+#[test]
+fn one_cas_of_a_version_wins() {
+    let store = store_of(16 * MIB, WhenFull::Evict);
+    let key = checked("key");
+    for _ in 0..200 {
+        set(&store, "key", b"0");
+        let version = store.inspect(key, NOW).unwrap().version;
+        let barrier = Barrier::new(4);
+        let attempt = || {
+            barrier.wait();
+            write(&store, StoreVerb::Cas(version), "key", b"1") == Stored::Stored
+        };
+        let wins = thread::scope(|scope| {
+            let threads: Vec<_> = (0..4).map(|_| scope.spawn(attempt)).collect();
+            threads.into_iter().filter_map(|thread| thread.join().unwrap().then_some(())).count()
+        });
+        assert_eq!(wins, 1);
+    }
+}
+
+#[test]
+fn what_is_counted_before_a_flush_does_not_survive_it() {
+    let store = store_of(16 * MIB, WhenFull::Evict);
+    let key = checked("counter");
+    for _ in 0..300 {
+        set(&store, "counter", b"1000");
+        let barrier = Barrier::new(3);
+        thread::scope(|scope| {
+            for _ in 0..2 {
+                scope.spawn(|| {
+                    barrier.wait();
+                    for _ in 0..20 {
+                        store.count(CountVerb::Incr, key, 1, NOW);
+                    }
+                });
+            }
+            barrier.wait();
+            store.flush_all(0, NOW);
+            assert!(set(&store, "after", b"1") == Stored::Stored && has(&store, "after"));
+        });
+        assert!(!has(&store, "counter"), "a counter lived through a flush");
+        assert!(has(&store, "after"));
+    }
+}

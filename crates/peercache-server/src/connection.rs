@@ -1,0 +1,88 @@
+//! One socket and its session.
+//!
+//! A wake-up is one read, all requests that are whole, one write. Nothing is read while an answer cannot be
+//! sent, so a client that does not read holds one turn's answers and no more.
+
+use crate::engine::Engine;
+use crate::session::{Session, Step};
+use std::cell::RefCell;
+use std::future::poll_fn;
+use std::io;
+use std::pin::{Pin, pin};
+use std::sync::atomic::Ordering::Relaxed;
+use std::task::{Context, Poll, ready};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
+use tokio::sync::watch;
+
+/// How many bytes one read takes at most.
+pub(crate) const READ_BYTES_MAX: usize = 64 * 1024;
+
+/// How much of an empty answer buffer a connection keeps, in bytes: there may be thousands of connections.
+const OUT_BYTES_KEPT: usize = 16 * 1024;
+
+/// Where reads go, one for all connections of a worker: what is read is used up before anything else runs.
+pub(crate) type Scratch = RefCell<Box<[u8]>>;
+
+pub(crate) fn scratch() -> Scratch {
+    RefCell::new(vec![0; READ_BYTES_MAX].into_boxed_slice())
+}
+
+/// Serves one client until it leaves, misbehaves, or the server drains and the client has nothing more to ask.
+pub(crate) async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
+    stream: S,
+    engine: &Engine,
+    scratch: &Scratch,
+    mut drains: watch::Receiver<bool>,
+) -> io::Result<()> {
+    let mut connection = Connection { stream, engine, session: Session::new(), out: Vec::new() };
+    let mut drained = pin!(async move { drains.wait_for(|&draining| draining).await.map(drop) });
+    loop {
+        let read = poll_fn(|cx| connection.poll_read(cx, scratch));
+        let step = tokio::select! {
+            biased;
+            step = read => step?,
+            _ = &mut drained => return connection.stream.shutdown().await,
+        };
+        let Some(step) = step else { return Ok(()) };
+        if connection.answer(step).await? == Step::Close {
+            return connection.stream.shutdown().await;
+        }
+    }
+}
+
+struct Connection<'a, S> {
+    stream: S,
+    engine: &'a Engine,
+    session: Session,
+    out: Vec<u8>,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
+    /// One read and all that is whole by then; nothing when the client has closed.
+    fn poll_read(&mut self, cx: &mut Context<'_>, scratch: &Scratch) -> Poll<io::Result<Option<Step>>> {
+        let mut scratch = scratch.borrow_mut();
+        let mut buffer = ReadBuf::new(&mut scratch);
+        ready!(Pin::new(&mut self.stream).poll_read(cx, &mut buffer))?;
+        let input = buffer.filled();
+        if input.is_empty() {
+            return Poll::Ready(Ok(None));
+        }
+        self.engine.gauges.read_bytes.fetch_add(input.len() as u64, Relaxed);
+        let step = self.session.handle_input(self.engine, input, self.engine.now(), &mut self.out);
+        Poll::Ready(Ok(Some(step)))
+    }
+
+    /// Sends the answers, turn by turn.
+    async fn answer(&mut self, mut step: Step) -> io::Result<Step> {
+        loop {
+            self.stream.write_all(&self.out).await?;
+            self.engine.gauges.written_bytes.fetch_add(self.out.len() as u64, Relaxed);
+            self.out.clear();
+            self.out.shrink_to(OUT_BYTES_KEPT);
+            if step != Step::Again {
+                return Ok(step);
+            }
+            step = self.session.handle_input(self.engine, &[], self.engine.now(), &mut self.out);
+        }
+    }
+}

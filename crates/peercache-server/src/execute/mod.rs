@@ -1,0 +1,68 @@
+//! What requests do to a store: one file for each family of commands.
+
+use crate::engine::Engine;
+use peercache_core::protocol::memcached::request::{Answer, Request};
+use peercache_core::protocol::memcached::response;
+use peercache_engine::Now;
+
+mod admin;
+mod count;
+mod read;
+mod stats;
+mod write;
+
+/// How a request ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Done {
+    /// It is answered, or wanted no answer.
+    Answered,
+    /// There is enough to send before it can go on with the key behind these.
+    Paused { keys_done: usize },
+    /// The connection ends here.
+    Close,
+}
+
+/// Does what `request` asks and appends its answer to `out`. Of a multiget, the first `keys_done` keys are
+/// answered already.
+pub(crate) fn execute(
+    engine: &Engine,
+    request: &Request<'_>,
+    keys_done: usize,
+    now: Now,
+    out: &mut Vec<u8>,
+) -> Done {
+    match *request {
+        Request::Get { keys, versions } => {
+            return read::get(engine, keys, read::How { versions, exptime: None }, keys_done, now, out);
+        }
+        Request::GetAndTouch { keys, exptime, versions } => {
+            let how = read::How { versions, exptime: Some(exptime) };
+            return read::get(engine, keys, how, keys_done, now, out);
+        }
+        Request::Inspect(key) => read::inspect(engine, key, now, out),
+        Request::Store { verb, key, flags, exptime, value, answer } => {
+            let new = peercache_engine::New { flags, exptime, value };
+            say(out, answer, write::store(engine, verb, key, new, now));
+        }
+        Request::Touch { key, exptime, answer } => say(out, answer, write::touch(engine, key, exptime, now)),
+        Request::Delete { key, answer } => say(out, answer, write::delete(engine, key, now)),
+        Request::Count { verb, key, delta, answer } => {
+            count::count(engine, count::Change { verb, key, delta }, answer, now, out);
+        }
+        Request::FlushAll { exptime, answer } => say(out, answer, admin::flush_all(engine, exptime, now)),
+        Request::Verbosity { answer, .. } => say(out, answer, "OK"),
+        Request::Stats(about) => stats::stats(engine, about, now, out),
+        Request::Noop => say(out, Answer::Wanted, "MN"),
+        Request::Version => admin::version(out),
+        Request::Shutdown => return admin::shutdown(engine, out),
+        Request::Quit => return Done::Close,
+    }
+    Done::Answered
+}
+
+/// Answers a line, if an answer is wanted.
+fn say(out: &mut Vec<u8>, answer: Answer, line: &str) {
+    if answer == Answer::Wanted {
+        response::line(out, line.as_bytes());
+    }
+}

@@ -1,0 +1,24 @@
+//! What the server counts about connections; what it counts about items is the store's.
+
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
+
+/// Counts of connections and bytes, shared by all threads.
+#[derive(Debug, Default)]
+pub(crate) struct Gauges {
+    pub(crate) connections: AtomicUsize,
+    pub(crate) connections_total: AtomicU64,
+    pub(crate) connections_refused: AtomicU64,
+    pub(crate) read_bytes: AtomicU64,
+    pub(crate) written_bytes: AtomicU64,
+}
+
+impl Gauges {
+    /// Starts all that only grow from 0 again.
+    pub(crate) fn reset(&self) {
+        for total in
+            [&self.connections_total, &self.connections_refused, &self.read_bytes, &self.written_bytes]
+        {
+            total.store(0, Relaxed);
+        }
+    }
+}

@@ -1,0 +1,145 @@
+//! One client's conversation, without a socket.
+//!
+//! Bytes go in as they come, answers come out in the order of the requests. The session keeps what is not yet a
+//! whole request, and nothing else. It stops when it has said enough for one turn (256 KiB), even
+//! within a multiget: whoever asks for much and reads slowly makes nobody keep it for him.
+
+use crate::engine::Engine;
+use crate::execute::{self, Done};
+use peercache_core::protocol::memcached::request::{Decoded, Limits, decode};
+use peercache_core::protocol::memcached::response;
+use peercache_engine::Now;
+
+/// How many bytes of answers end a turn. One more value, at most, comes on top.
+pub(crate) const OUT_BYTES_MAX: usize = 256 * 1024;
+
+/// How much of an empty buffer is kept for the next request, in bytes.
+const HELD_BYTES_KEPT: usize = 16 * 1024;
+
+/// What to do after a turn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// Send the answers, then read more.
+    Continue,
+    /// Send the answers, then call again, without new bytes: there is more to answer.
+    Again,
+    /// Send the answers, then close the connection.
+    Close,
+}
+
+/// One client's conversation.
+#[derive(Debug, Default)]
+pub struct Session {
+    /// What came and is not answered; it begins with a request.
+    held: Vec<u8>,
+    /// What is held is not whole before there are so many bytes.
+    bytes_needed: usize,
+    /// Bytes to come that belong to a request that was refused.
+    swallow: u64,
+    /// How many keys of the multiget at the start of what is held have been answered.
+    keys_done: usize,
+}
+
+impl Session {
+    /// A conversation that has not begun.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Takes what the client sent and appends the answers to `out`.
+    pub fn handle_input(&mut self, engine: &Engine, input: &[u8], now: Now, out: &mut Vec<u8>) -> Step {
+        if self.held.is_empty() {
+            // The usual case: whole requests, answered from where they were read.
+            let (taken, step) = self.advance(engine, input, now, out);
+            self.held.extend_from_slice(&input[taken..]);
+            return step;
+        }
+        self.held.extend_from_slice(input);
+        if self.held.len() < self.bytes_needed {
+            return Step::Continue;
+        }
+        let mut held = std::mem::take(&mut self.held);
+        let (taken, step) = self.advance(engine, &held, now, out);
+        held.drain(..taken);
+        if held.is_empty() {
+            held.shrink_to(HELD_BYTES_KEPT);
+        }
+        self.held = held;
+        step
+    }
+
+    /// Answers all whole requests in `input`; says how many bytes of it are done.
+    fn advance(&mut self, engine: &Engine, input: &[u8], now: Now, out: &mut Vec<u8>) -> (usize, Step) {
+        let mut taken = 0;
+        self.bytes_needed = 0;
+        loop {
+            taken += self.swallow(&input[taken..]);
+            let rest = &input[taken..];
+            if rest.is_empty() {
+                return (taken, Step::Continue);
+            }
+            if out.len() > OUT_BYTES_MAX {
+                return (taken, Step::Again);
+            }
+            match self.answer(engine, rest, now, out) {
+                Turn::Took(bytes) => taken += bytes,
+                Turn::Over(step) => return (taken, step),
+            }
+        }
+    }
+
+    /// Answers the request at the start of `input`.
+    fn answer(&mut self, engine: &Engine, input: &[u8], now: Now, out: &mut Vec<u8>) -> Turn {
+        let limits = Limits { value_bytes_max: engine.options.item_bytes_max };
+        match decode(input, &limits) {
+            Decoded::Incomplete { bytes_needed } => {
+                self.bytes_needed = bytes_needed;
+                Turn::Over(Step::Continue)
+            }
+            Decoded::Request { request, bytes } => {
+                let done = execute::execute(engine, &request, self.keys_done, now, out);
+                self.keys_done = 0;
+                match done {
+                    Done::Answered => Turn::Took(bytes),
+                    Done::Paused { keys_done } => {
+                        self.keys_done = keys_done;
+                        Turn::Over(Step::Again)
+                    }
+                    Done::Close => Turn::Over(Step::Close),
+                }
+            }
+            Decoded::Refused(refused) => {
+                if let Some(key) = refused.forget {
+                    engine.store.forget(key);
+                }
+                if let Some(answer) = refused.answer {
+                    response::line(out, answer.as_bytes());
+                }
+                self.swallow = refused.swallow;
+                Turn::Took(refused.bytes)
+            }
+            Decoded::Close { answer, reason } => {
+                tracing::debug!(reason = reason.as_str(), "closing a connection");
+                if let Some(answer) = answer {
+                    response::line(out, answer.as_bytes());
+                }
+                Turn::Over(Step::Close)
+            }
+        }
+    }
+
+    fn swallow(&mut self, input: &[u8]) -> usize {
+        let gone = usize::try_from(self.swallow).unwrap_or(usize::MAX).min(input.len());
+        self.swallow -= gone as u64;
+        gone
+    }
+}
+
+/// What one request did to the turn.
+enum Turn {
+    /// It is answered and took so many bytes.
+    Took(usize),
+    /// The turn ends.
+    Over(Step),
+}

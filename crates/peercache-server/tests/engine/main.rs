@@ -1,0 +1,11 @@
+//! The embedded engine, from outside: the same conversations as with a real memcached, clients that misbehave,
+//! and what happens when it is started and stopped.
+
+mod client;
+mod conversations;
+mod life;
+mod misbehave;
+mod packets;
+mod programs;
+mod statistics;
+mod transcript;

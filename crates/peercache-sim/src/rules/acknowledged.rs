@@ -1,0 +1,24 @@
+//! An acknowledged write was executed by one replica at least, and by every replica that is readable when the
+//! client is told. A replica that refused it must have deleted the key instead.
+
+use super::Found;
+use super::facts::Facts;
+use crate::history::{Operation, Told};
+
+pub(super) fn check(facts: &Facts<'_>) -> Vec<Found> {
+    let judge = |(at, write): (usize, &Operation)| {
+        let end = write.end.as_ref()?;
+        let Told::Done { confirmed } = &end.told else { return None };
+        let what = if confirmed.is_empty() {
+            format!("#{at} is acknowledged, and nobody confirmed it")
+        } else if let Some(peer) = confirmed.iter().find(|&&peer| !facts.executed(write, peer, false)) {
+            format!("#{at} is told as confirmed by p{peer}, which did not execute it")
+        } else {
+            let readable = write.replicas.iter().zip(&end.readable).filter(|(_, readable)| **readable);
+            let (peer, _) = readable.into_iter().find(|(peer, _)| !facts.executed(write, **peer, true))?;
+            format!("#{at} is acknowledged while p{peer}, which lacks it, is readable")
+        };
+        Some(Found { at: end.at, key: Some(write.key), what })
+    };
+    facts.history.each().filter_map(judge).collect()
+}

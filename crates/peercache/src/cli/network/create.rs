@@ -1,0 +1,74 @@
+//! `network create`: a network without peers, and the promises it makes.
+
+use super::failure;
+use crate::cli::{Context, Ended, words};
+use crate::state::{NetworkRecord, Placement};
+use anyhow::Result;
+use clap::Args;
+use peercache_core::spec::{HashKind, NetworkName, OnDown, Replication, Vnodes};
+
+/// Create a network without peers
+#[derive(Debug, Args)]
+pub(in crate::cli) struct Create {
+    /// Its name
+    name: NetworkName,
+    /// Copies of each key, on different peers [default: 1]
+    #[arg(long, short = 'r', value_name = "R")]
+    replication: Option<Replication>,
+    /// Ring points per unit of weight [default: 100]
+    #[arg(long, value_name = "V")]
+    vnodes: Option<Vnodes>,
+    /// How points and keys are hashed: xxh3 or md5 [default: xxh3]
+    #[arg(long, value_parser = words::hash)]
+    hash: Option<HashKind>,
+    /// What a read answers when no copy can be read: error or miss [default: error]
+    #[arg(long, value_name = "POLICY")]
+    on_down: Option<OnDown>,
+}
+
+impl Create {
+    pub(super) fn run(self, context: &Context) -> Result<Ended> {
+        let settings = &context.settings;
+        let placement = Placement {
+            replication: self.replication.or(settings.replication).unwrap_or_default(),
+            vnodes: self.vnodes.unwrap_or(settings.vnodes),
+            hash: self.hash.unwrap_or(settings.hash),
+            on_down: self.on_down.unwrap_or(settings.policy.on_down),
+        };
+        let record = NetworkRecord::new(self.name, placement);
+        let name = &record.name;
+        context.state.change(|state| {
+            if state.network(name)?.is_some() {
+                let hint = context.command(&format!("network show {name}"));
+                return Err(failure(format!("there is a network {name} already"), hint));
+            }
+            Ok(state.put_network(&record)?)
+        })?;
+        let next = context.command(&format!("network add {name} ID…"));
+        let text = || format!("created network {name}\n{}next: {next}\n", promises(&record));
+        context.output.result(&record, text)?;
+        Ok(Ended::Done)
+    }
+}
+
+/// What the network promises, in a few lines (P-01, P-14, P-20, P-21).
+fn promises(network: &NetworkRecord) -> String {
+    let NetworkRecord { replication, vnodes, hash, on_down, .. } = network;
+    let copies = match replication.get() {
+        1 => "one copy of each key: what a peer held is gone when it stops".to_owned(),
+        copies => {
+            format!("{copies} copies of each key, each on another peer (fewer while it has fewer peers)")
+        }
+    };
+    let unreadable = match on_down {
+        OnDown::Error => "an error that names the peers",
+        OnDown::Miss => "a plain miss",
+    };
+    format!(
+        "  copies     {copies}\n  \
+           placement  {hash}, {vnodes} points per unit of weight: the same in every process and version\n  \
+           writes     to every live copy at once; acknowledged when all of them confirmed\n  \
+           reads      from the owner, else from the next copy; if none can be read: {unreadable}\n  \
+           engines    memcached and embedded, in any mixture\n"
+    )
+}

@@ -1,0 +1,124 @@
+//! `network explain`: where a key belongs and why, what each copy is, and who would serve it now (P-51).
+
+use super::{KeyArgs, answer};
+use crate::cli::{Context, Ended};
+use crate::output::{Table, quoted};
+use anyhow::Result;
+use clap::Args;
+use peercache_client::Copy;
+use peercache_core::key::Key;
+use peercache_core::ring::hash_key;
+use serde::Serialize;
+
+/// Explain where a key is and who serves it, without reading it
+#[derive(Debug, Args)]
+pub(in crate::cli) struct Explain {
+    #[command(flatten)]
+    at: KeyArgs,
+}
+
+#[derive(Debug, Serialize)]
+struct Explanation {
+    network: String,
+    key: String,
+    hash: String,
+    /// The key's position on the ring.
+    position: u32,
+    replication: u8,
+    /// Owner first.
+    replicas: Vec<String>,
+    copies: Vec<CopyView>,
+    /// Who would be asked first by a read that began now.
+    serves: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct CopyView {
+    peer: String,
+    role: &'static str,
+    phase: String,
+    readable: bool,
+    present: Option<bool>,
+    item_bytes: Option<u64>,
+    expires_in_s: Option<u64>,
+    idle_s: Option<u64>,
+    error: Option<String>,
+}
+
+impl Explain {
+    pub(super) async fn run(self, context: &Context) -> Result<Ended> {
+        let key = Key::new(self.at.key()?)?;
+        let connected = context.connect(&self.at.name)?;
+        let inspected = connected.client.inspect(key.as_bytes()).await;
+        let Some(copies) = answer(context, &self.at.name, inspected)? else { return Ok(Ended::NotDone) };
+        let network = &connected.network;
+        let explanation = Explanation {
+            network: network.name.to_string(),
+            key: self.at.shown(),
+            hash: network.hash.to_string(),
+            position: hash_key(network.hash, key),
+            replication: network.replication.get(),
+            replicas: copies.iter().map(|copy| copy.peer.to_string()).collect(),
+            serves: copies.iter().find(|copy| copy.serves).map(|copy| copy.peer.to_string()),
+            copies: copies.iter().enumerate().map(|(position, copy)| view(position, copy)).collect(),
+        };
+        context.output.result(&explanation, || text(&explanation))?;
+        Ok(Ended::Done)
+    }
+}
+
+fn view(position: usize, copy: &Copy) -> CopyView {
+    let item = copy.item.as_ref().ok().and_then(Option::as_ref);
+    CopyView {
+        peer: copy.peer.to_string(),
+        role: if position == 0 { "owner" } else { "replica" },
+        phase: copy.phase.to_string(),
+        readable: copy.readable,
+        present: copy.item.as_ref().ok().map(Option::is_some),
+        item_bytes: item.and_then(|item| item.item_bytes),
+        expires_in_s: item.and_then(|item| item.expires_in_s),
+        idle_s: item.and_then(|item| item.idle_s),
+        error: copy.item.as_ref().err().map(ToString::to_string),
+    }
+}
+
+fn text(explanation: &Explanation) -> String {
+    let Explanation { key, hash, position, replication, replicas, .. } = explanation;
+    let mut table = Table::new(["PEER", "ROLE", "PHASE", "COPY", "BYTES", "EXPIRES", "IDLE"]);
+    for copy in &explanation.copies {
+        let seconds = |value: Option<u64>| value.map_or("-".to_owned(), |seconds| format!("{seconds} s"));
+        let expires = if copy.present == Some(true) && copy.expires_in_s.is_none() {
+            "never".to_owned()
+        } else {
+            seconds(copy.expires_in_s)
+        };
+        table.row([
+            copy.peer.clone(),
+            copy.role.to_owned(),
+            if copy.readable { copy.phase.clone() } else { format!("{}, not read", copy.phase) },
+            present(copy),
+            copy.item_bytes.map_or("-".to_owned(), |bytes| bytes.to_string()),
+            expires,
+            seconds(copy.idle_s),
+        ]);
+    }
+    let serves = match &explanation.serves {
+        Some(peer) => format!("a read now asks {peer} first"),
+        None => "no copy can be read now".to_owned(),
+    };
+    format!(
+        "key {key}: {hash} puts it at {position} of 4294967296\n\
+         the first {replication} distinct peers clockwise after that keep it, owner first: {}\n{}{serves}\n",
+        quoted(replicas),
+        table.aligned()
+    )
+}
+
+fn present(copy: &CopyView) -> String {
+    match (copy.present, &copy.error) {
+        (Some(true), _) => "present".to_owned(),
+        (Some(false), _) => "missing".to_owned(),
+        (None, Some(error)) => format!("unknown: {error}"),
+        (None, None) => "unknown".to_owned(),
+    }
+}

@@ -1,0 +1,112 @@
+//! `network show`: a network's peers, where they are, how they stand, and how much of the ring each has.
+
+use crate::cli::{Context, Ended};
+use crate::fleet::{Condition, condition, read_network, topology};
+use crate::output::Table;
+use crate::state::{NetworkRecord, PeerRecord};
+use anyhow::Result;
+use clap::Args;
+use futures_util::future::try_join_all;
+use peercache_agent::supervise::stats;
+use peercache_core::spec::NetworkName;
+use serde::Serialize;
+
+/// Show a network: its peers, their phases and their exact shares of the keys
+#[derive(Debug, Args)]
+pub(in crate::cli) struct Show {
+    /// The network
+    name: NetworkName,
+}
+
+#[derive(Debug, Serialize)]
+struct NetworkView<'a> {
+    #[serde(flatten)]
+    network: &'a NetworkRecord,
+    members: Vec<MemberView>,
+}
+
+#[derive(Debug, Serialize)]
+struct MemberView {
+    id: String,
+    address: String,
+    engine: &'static str,
+    weight: u32,
+    /// `up`, `warming` or `down`, as this command finds it.
+    phase: &'static str,
+    state: String,
+    /// The part of all keys that it owns, from 0 to 1.
+    owned: f64,
+    /// The part of all keys that it keeps a copy of, from 0 to 1.
+    held: f64,
+}
+
+impl Show {
+    pub(super) async fn run(self, context: &Context) -> Result<Ended> {
+        let (network, peers) = context.state.read(|state| read_network(state, &self.name))?;
+        let view = NetworkView { network: &network, members: members(context, &network, &peers).await? };
+        context.output.result(&view, || text(&view))?;
+        Ok(Ended::Done)
+    }
+}
+
+async fn members(
+    context: &Context,
+    network: &NetworkRecord,
+    peers: &[PeerRecord],
+) -> Result<Vec<MemberView>> {
+    let topology = topology(&context.settings, network, peers)?;
+    let shares = topology.ring().map(|ring| ring.shares(network.replication)).unwrap_or_default();
+    let members = peers.iter().zip(shares).map(async |(peer, share)| {
+        let condition = condition(peer)?;
+        anyhow::Ok(MemberView {
+            id: peer.id.to_string(),
+            address: peer.address().to_string(),
+            engine: peer.engine.as_str(),
+            weight: peer.weight.get(),
+            phase: phase(context, peer, condition).await,
+            state: condition.to_string(),
+            owned: share.owned,
+            held: share.held,
+        })
+    });
+    try_join_all(members).await
+}
+
+/// A command that lives for a moment knows no history: a peer that answers in time is up.
+async fn phase(context: &Context, peer: &PeerRecord, condition: Condition) -> &'static str {
+    let within = context.settings.policy.request;
+    if condition != Condition::Running || stats::version(peer.address(), within).await.is_err() {
+        "down"
+    } else if peer.warming {
+        "warming"
+    } else {
+        "up"
+    }
+}
+
+fn text(view: &NetworkView<'_>) -> String {
+    let NetworkRecord { name, replication, vnodes, hash, on_down, .. } = view.network;
+    let head = format!(
+        "network {name}: replication {replication}, vnodes {vnodes}, hash {hash}, on-down {on_down}\n"
+    );
+    if view.members.is_empty() {
+        return format!("{head}No peers available.\n");
+    }
+    let mut table = Table::new(["PEER", "ADDRESS", "ENGINE", "WEIGHT", "PHASE", "OWNS", "HOLDS"]);
+    for member in &view.members {
+        table.row([
+            member.id.clone(),
+            member.address.clone(),
+            member.engine.to_owned(),
+            member.weight.to_string(),
+            member.phase.to_owned(),
+            percent(member.owned),
+            percent(member.held),
+        ]);
+    }
+    head + &table.aligned()
+}
+
+fn percent(share: f64) -> String {
+    format!("{:.2}%", share * 100.0)
+}

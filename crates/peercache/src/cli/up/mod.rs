@@ -1,0 +1,175 @@
+//! `up`: peers and a network in one go, until Ctrl-C.
+//!
+//! It stops what it started, at whatever moment it is interrupted, and removes nothing: the next `up` takes the
+//! same ids. Two at once on one state directory: the second is refused, by the network's record.
+
+mod prepare;
+mod watch;
+
+use super::signals::Signals;
+use super::words::EngineWish;
+use super::{Context, Ended};
+use crate::fleet::{Engines, Interrupted, StartWish, Started, start_all, stop_all};
+use crate::output::{Failure, print_error};
+use crate::state::NetworkRecord;
+use anyhow::{Error, Result};
+use clap::Args;
+use peercache_agent::supervise::Choice;
+use peercache_core::spec::{PeerId, Replication};
+use prepare::Prepared;
+use serde_json::json;
+use std::num::{NonZeroU16, NonZeroU32};
+
+/// The network that `up` makes.
+pub(super) const NETWORK: &str = "main";
+
+/// Start peers and a network over them; Ctrl-C stops them all
+#[derive(Debug, Args)]
+pub(super) struct Up {
+    /// How many peers [default: 4]
+    #[arg(long, value_name = "N")]
+    peers: Option<NonZeroU16>,
+    /// Copies of each key, on different peers [default: 2]
+    #[arg(long, short = 'r', value_name = "R")]
+    replication: Option<Replication>,
+    /// What runs inside the peers: auto, memcached or embedded [default: auto]
+    #[arg(long)]
+    engine: Option<EngineWish>,
+    /// Memory for items of each peer, in MiB [default: 64]
+    #[arg(long, value_name = "MB")]
+    memory: Option<NonZeroU32>,
+    /// Return when everything runs; `peercache down` stops it
+    #[arg(long)]
+    detach: bool,
+}
+
+impl Up {
+    pub(super) async fn run(self, context: &Context) -> Result<Ended> {
+        // Before anything is started, so that there is no moment at which a Ctrl-C would leave a daemon behind.
+        let mut signals = Signals::install()?;
+        let choice = Engines::new()?.find(self.engine.unwrap_or(context.settings.engine))?;
+        let prepared = Prepared::write(context, self.count(context), self.replication)?;
+        context.output.say(format_args!("engine: {}", choice.why));
+        let wish = self.wish(context, &choice);
+        let wishes = prepared.ids.iter().map(|id| (id.clone(), wish.clone()));
+        let results = start_all(&context.state, wishes, signals.next()).await;
+        let (started, failed) = sort_out(results);
+        let network = match failed.map_or_else(|| prepared.finish(context, !self.detach), Err) {
+            Ok(network) => network,
+            Err(error) => {
+                stop_started(context, &ids_of(&started)).await;
+                prepared.undo(context)?;
+                return Err(error);
+            }
+        };
+        announce(context, &choice, &network, &started, self.detach)?;
+        if self.detach {
+            return Ok(Ended::Done);
+        }
+        let ids = ids_of(&started);
+        let ended = watch::until_interrupted(context, started, &mut signals).await;
+        let all_stopped = stop_started(context, &ids).await;
+        prepared.release(context)?;
+        Ok(Ended::done_if(ended? == Ended::Done && all_stopped))
+    }
+
+    fn count(&self, context: &Context) -> u16 {
+        self.peers.unwrap_or(context.settings.peers).get()
+    }
+
+    fn wish(&self, context: &Context, choice: &Choice) -> StartWish {
+        let memory = self.memory.unwrap_or(context.settings.memory_mb);
+        StartWish {
+            choice: choice.clone(),
+            memory_mb: Some(memory),
+            memory_mb_default: memory,
+            port: None,
+            weight: None,
+        }
+    }
+}
+
+/// Those that run, and why not all do; all reasons but the one that is returned are said here.
+fn sort_out(results: Vec<(PeerId, Result<Started>)>) -> (Vec<Started>, Option<Error>) {
+    let (mut started, mut failed) = (Vec::new(), None);
+    for (id, result) in results {
+        match result {
+            Ok(one) => started.push(one),
+            Err(error) if error.is::<Interrupted>() => {
+                let interrupted = Failure::new("interrupted while it started", "nothing is left running");
+                failed.get_or_insert(interrupted.into());
+            }
+            Err(error) => {
+                let error = error.context(format!("peer {id} was not started"));
+                if let Some(before) = failed.replace(error) {
+                    print_error(&before);
+                }
+            }
+        }
+    }
+    (started, failed)
+}
+
+fn ids_of(started: &[Started]) -> Vec<PeerId> {
+    started.iter().map(|started| started.record.id.clone()).collect()
+}
+
+/// Stops what this command started; says so, and whether all of it is gone.
+async fn stop_started(context: &Context, ids: &[PeerId]) -> bool {
+    let mut all_stopped = true;
+    for (id, result) in stop_all(&context.state, ids).await {
+        match result {
+            Ok(_) => context.output.say(format_args!("stopped {id}")),
+            Err(error) => {
+                all_stopped = false;
+                print_error(&error);
+            }
+        }
+    }
+    all_stopped
+}
+
+/// How to use what runs now.
+fn announce(
+    context: &Context,
+    choice: &Choice,
+    network: &NetworkRecord,
+    started: &[Started],
+    detach: bool,
+) -> Result<()> {
+    for started in started {
+        let (record, pid) = (&started.record, started.process.pid());
+        context.output.say(format_args!(
+            "{}: {} on {} (pid {pid})",
+            record.id,
+            record.engine,
+            record.address()
+        ));
+    }
+    let peer = |started: &Started| {
+        let record = &started.record;
+        json!({ "id": record.id.to_string(), "address": record.address().to_string(), "pid": record.pid })
+    };
+    let document = json!({
+        "engine": choice.kind.as_str(),
+        "engine_why": choice.why,
+        "network": network,
+        "peers": started.iter().map(peer).collect::<Vec<_>>(),
+        "state_dir": context.state.root(),
+    });
+    context.output.result(&document, || usage(context, network, detach))
+}
+
+fn usage(context: &Context, network: &NetworkRecord, detach: bool) -> String {
+    let NetworkRecord { name, peers, replication, .. } = network;
+    let copies = usize::from(replication.get()).min(peers.len());
+    let mut text = format!("network {name}: {} peers, {copies} of which keep each key\n\n", peers.len());
+    text += if detach { "try it:\n" } else { "try it from another shell:\n" };
+    for words in ["set {} greeting hello", "get {} greeting", "explain {} greeting", "show {}"] {
+        let words = format!("network {}", words.replace("{}", name.as_str()));
+        text += &format!("  {}\n", context.command(&words));
+    }
+    text += &format!("  {}\n", context.command("peer list"));
+    let end = if detach { context.command("down") } else { "Ctrl-C".to_owned() };
+    text + &format!("{end} stops all peers\n")
+}

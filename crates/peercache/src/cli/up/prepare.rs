@@ -1,0 +1,137 @@
+//! What `up` writes before and after it starts peers: the network's record, which also says that it is at it.
+
+use super::NETWORK;
+use crate::cli::Context;
+use crate::fleet::{Condition, condition};
+use crate::output::{Failure, joined};
+use crate::state::{NetworkRecord, PeerRecord, Placement, Reader};
+use anyhow::{Context as _, Result};
+use peercache_agent::supervise::{Process, ProcessIdentity};
+use peercache_core::spec::{NetworkName, PeerId, Replication};
+use std::process;
+
+/// Two copies: one peer may stop and nothing is lost (P-01).
+const REPLICATION_DEFAULT: u8 = 2;
+
+/// The right to bring the network up, held by one `up` at a time.
+#[derive(Debug)]
+pub(super) struct Prepared {
+    /// The peers to start.
+    pub(super) ids: Vec<PeerId>,
+    network: NetworkRecord,
+    previous: Option<NetworkRecord>,
+}
+
+impl Prepared {
+    /// Checks that nothing is in the way and writes the network's record, without peers: a network has peers when
+    /// they run.
+    pub(super) fn write(context: &Context, peers: u16, replication: Option<Replication>) -> Result<Self> {
+        let settings = &context.settings;
+        let placement = Placement {
+            replication: replication
+                .or(settings.replication)
+                .map_or_else(|| Replication::new(REPLICATION_DEFAULT), Ok)?,
+            vnodes: settings.vnodes,
+            hash: settings.hash,
+            on_down: settings.policy.on_down,
+        };
+        let ids: Vec<PeerId> =
+            (0..peers).map(|number| format!("p{number}").parse()).collect::<Result<_, _>>()?;
+        let name: NetworkName = NETWORK.parse()?;
+        let this = ProcessIdentity::of(process::id())?.context("this process is not to be found")?;
+        let mut network = NetworkRecord::new(name, placement);
+        network.made_by_up = true;
+        network.up_by = Some(this);
+        context.state.change(|state| {
+            let previous = state.network(&network.name)?;
+            if let Some(previous) = &previous {
+                refuse_if_in_use(context, state, previous)?;
+            }
+            for id in &ids {
+                if let Some(peer) = state.peer(id)? {
+                    refuse_unless_free(context, state, &peer)?;
+                }
+            }
+            state.put_network(&network)?;
+            Ok(Self { ids, network, previous })
+        })
+    }
+
+    /// The peers run: they are the network now. `stays` says whether this command goes on.
+    pub(super) fn finish(&self, context: &Context, stays: bool) -> Result<NetworkRecord> {
+        let mut network = self.network.clone();
+        network.peers = self.ids.clone();
+        network.up_by = network.up_by.filter(|_| stays);
+        context.state.change(|state| {
+            state.put_network(&network)?;
+            Ok(network)
+        })
+    }
+
+    /// As it was before.
+    pub(super) fn undo(&self, context: &Context) -> Result<()> {
+        context.state.change(|state| match &self.previous {
+            Some(previous) => Ok(state.put_network(previous)?),
+            None => Ok(state.remove_network(&self.network.name)?),
+        })
+    }
+
+    /// This command ends; the network stays, with peers that are stopped.
+    pub(super) fn release(&self, context: &Context) -> Result<()> {
+        context.state.change(|state| {
+            let Some(mut network) = state.network(&self.network.name)? else { return Ok(()) };
+            if network.up_by == self.network.up_by {
+                network.up_by = None;
+                state.put_network(&network)?;
+            }
+            Ok(())
+        })
+    }
+}
+
+fn refuse_if_in_use(context: &Context, state: &Reader, network: &NetworkRecord) -> Result<()> {
+    let name = &network.name;
+    if !network.made_by_up {
+        let sentence = format!("there is a network {name} that `up` did not make");
+        let hint =
+            "another --state-dir, or ".to_owned() + &context.command(&format!("network delete {name}"));
+        return Err(Failure::new(sentence, hint).into());
+    }
+    let down = context.command("down");
+    if let Some(other) = &network.up_by
+        && Process::open(other)?.is_some()
+    {
+        let sentence = format!("`up` runs already on this state directory (pid {})", other.pid);
+        return Err(Failure::new(sentence, format!("use what it started, or stop it: {down}")).into());
+    }
+    let mut running = Vec::new();
+    for id in &network.peers {
+        if let Some(peer) = state.peer(id)?.filter(|peer| peer.managed)
+            && condition(&peer)? == Condition::Running
+        {
+            running.push(id);
+        }
+    }
+    if running.is_empty() {
+        return Ok(());
+    }
+    let sentence = format!("network {name} is up already: {} run", joined(&running));
+    Err(Failure::new(sentence, format!("use it, or stop it: {down}")).into())
+}
+
+fn refuse_unless_free(context: &Context, state: &Reader, peer: &PeerRecord) -> Result<()> {
+    let id = &peer.id;
+    let (sentence, words) = match state.network_of(id)? {
+        Some(other) if other.name.as_str() != NETWORK => {
+            let other = &other.name;
+            (format!("peer {id} is in network {other}"), format!("network remove {other} {id}"))
+        }
+        _ if !peer.managed => (format!("peer {id} is attached"), format!("peer detach {id}")),
+        _ if condition(peer)? == Condition::Running => {
+            (format!("peer {id} is already running"), format!("peer stop {id}"))
+        }
+        _ => return Ok(()),
+    };
+    let hint = format!("another --state-dir, or {}", context.command(&words));
+    Err(Failure::new(sentence, hint).into())
+}

@@ -1,0 +1,16 @@
+//! The real binary on real daemons: what a user types, sees and keeps.
+//!
+//! Every test has a state directory of its own; whatever was started for it is gone when the test ends, however
+//! it ends. Nothing sleeps to be in time: what takes time is polled for, with a deadline.
+
+mod attach;
+mod command_line;
+mod lab;
+mod networks;
+mod peers;
+mod settings;
+mod start_races;
+mod state_files;
+mod state_folder;
+mod up;
+mod world;

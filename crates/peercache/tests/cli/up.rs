@@ -1,0 +1,129 @@
+//! `up` and `down`.
+
+use crate::world::{Beside, World, wait_for};
+use rustix::process::Signal;
+
+#[test]
+fn detached_it_serves_other_shells_until_down() {
+    let world = World::new();
+    let out = world.good("up --detach --peers 3");
+    assert!(out.contains("engine: memcached 1.") && out.contains(" at /"), "{out}");
+    assert!(out.contains("network set main greeting hello") && out.contains("--state-dir"), "{out}");
+    let out = world.good("network set main k v");
+    assert!(out.starts_with("SET k replicated to ['") && out.matches('\'').count() == 4, "two copies: {out}");
+    assert_eq!(world.good("network get main k"), "v\n");
+    world.good("network explain main k");
+    world.bad("up", &["network main is up already: p0, p1, p2 run"]);
+    let out = world.good("down");
+    assert_eq!(out.lines().count(), 3, "{out}");
+    assert_eq!(world.daemons(), []);
+    assert_eq!(world.good("down"), "nothing that `up` started is running\n");
+}
+
+#[test]
+fn it_comes_up_again_on_the_state_that_it_left_with_other_settings() {
+    let world = World::new();
+    world.good("up --detach --peers 3");
+    world.good("down");
+    let up = world.json("up --detach --peers 2 --replication 1 --engine embedded --memory 32");
+    assert_eq!((up["engine"].as_str(), up["peers"].as_array().map(Vec::len)), (Some("embedded"), Some(2)));
+    let show = world.json("network show main");
+    assert_eq!(
+        (&show["replication"], &show["peers"]),
+        (&serde_json::json!(1), &serde_json::json!(["p0", "p1"]))
+    );
+    assert_eq!(world.json("peer show p0")["warming"], false, "all of them began empty");
+    world.good("down");
+}
+
+#[test]
+fn without_memcached_it_takes_the_embedded_engine_and_says_why() {
+    let world = World::new();
+    let mut command = world.command("up --detach --peers 1");
+    let out = command.env("PATH", world.path("")).output().unwrap();
+    let out = String::from_utf8_lossy(&out.stdout).into_owned();
+    assert!(out.contains("engine: the embedded engine") && out.contains("no memcached on PATH"), "{out}");
+    assert_eq!(world.daemons().len(), 1);
+    world.good("down");
+}
+
+#[test]
+fn ctrl_c_stops_all_peers_and_removes_nothing() {
+    let world = World::new();
+    let mut up = Beside::start(&world, world.command("up"));
+    wait_for("up to be ready", || up.out().contains("Ctrl-C stops all peers"));
+    assert_eq!(world.daemons().len(), 4);
+    world.bad("up", &["`up` runs already on this state directory"]);
+    up.signal(Signal::INT);
+    let ran = up.end();
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert_eq!(world.daemons(), []);
+    assert_eq!(world.json("network show main")["peers"].as_array().unwrap().len(), 4);
+}
+
+#[test]
+fn ctrl_c_while_it_starts_leaves_nothing_running_and_nothing_written() {
+    for seen in 0..=4 {
+        let world = World::new();
+        let mut command = world.command("up");
+        command.env("MEMCACHED_PATH", world.slow_memcached());
+        let mut up = Beside::start(&world, command);
+        wait_for("its daemons to be there", || world.daemons().len() >= seen);
+        up.signal(if seen % 2 == 0 { Signal::INT } else { Signal::TERM });
+        let ran = up.end();
+        assert_ne!(ran.code, 0, "{seen}: {ran:?}");
+        assert_eq!(world.daemons(), [], "{seen}: {ran:?}");
+        assert_eq!(world.json("peer list").as_array().unwrap().len(), 0, "{seen}");
+        assert_eq!(world.json("network list").as_array().unwrap().len(), 0, "{seen}");
+    }
+}
+
+#[test]
+fn ctrl_c_when_some_run_already_stops_those_too() {
+    let world = World::new();
+    // The first daemon that takes the lock serves, the others wait.
+    let script = world.script(&format!(
+        "[ \"$1\" = -V ] && exec memcached -V\nmkdir '{}' 2>/dev/null && exec memcached \"$@\"\n\
+         while :; do sleep 0.01; done",
+        world.path("first").display()
+    ));
+    let mut command = world.command("up");
+    command.env("MEMCACHED_PATH", script);
+    let mut up = Beside::start(&world, command);
+    wait_for("one peer to run", || {
+        let list = world.json("peer list");
+        list.as_array().unwrap().iter().any(|peer| peer["state"] == "running")
+    });
+    up.signal(Signal::INT);
+    let ran = up.end();
+    ran.assert_failed(&["interrupted while it started"]);
+    assert_eq!(world.daemons(), []);
+}
+
+#[test]
+fn a_daemon_that_dies_is_told_and_down_ends_it() {
+    let world = World::new();
+    let mut up = Beside::start(&world, world.command("up --peers 2"));
+    wait_for("up to be ready", || up.out().contains("Ctrl-C stops all peers"));
+    let pid = world.kill("p1");
+    wait_for("the death to be told", || up.err().contains(&format!("peer p1 (pid {pid})")));
+    assert!(up.err().contains("peer restart p1"), "{}", up.err());
+    world.good("peer restart p1");
+    wait_for("the return to be told", || up.err().contains("peer p1 runs again"));
+    world.good("down");
+    let ran = up.end();
+    assert_eq!(ran.code, 0, "stopped on purpose: {ran:?}");
+    assert_eq!(world.daemons(), []);
+}
+
+#[test]
+fn what_up_did_not_make_it_does_not_touch() {
+    let world = World::new();
+    world.good("peer start p1 --engine memcached");
+    world.bad("up --detach", &["peer p1 is already running"]);
+    assert_eq!(world.daemons().len(), 1);
+    world.good("peer stop p1");
+    world.good("network create main");
+    world.bad("up --detach", &["there is a network main that `up` did not make"]);
+    assert_eq!(world.daemons(), []);
+}
