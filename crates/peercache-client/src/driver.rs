@@ -5,7 +5,7 @@
 
 use crate::direct::open_greeted;
 use crate::link::{LinkShared, LinkState};
-use peercache_core::health::{Event, Identified, Incarnation, Phase};
+use peercache_core::health::{Event, Identified, Phase};
 use peercache_core::pipeline::{Answered, Malformed};
 use peercache_core::replication::Lost;
 use std::io;
@@ -55,7 +55,6 @@ async fn connect(link: &LinkShared) -> Result<TcpStream, String> {
         tracing::info!(peer = %id, %address, items = greeting.items, "another incarnation answers");
         link.network.stir();
     }
-    link.met(greeting.incarnation);
     Ok(stream)
 }
 
@@ -89,8 +88,7 @@ async fn pump<S: AsyncRead + AsyncWrite + Unpin>(link: &LinkShared, stream: S, w
         if written == output.len() {
             output.clear();
             written = 0;
-            link.lock().pipeline.take_output(&mut output);
-            link.ring_drained();
+            link.take_output(&mut output);
         }
         if output.is_empty() && link.is_finished() {
             return End::Dropped;
@@ -227,7 +225,7 @@ impl LinkShared {
     /// Every link that was ever open looks whether a peer that is down answers again: whoever found it down
     /// may be gone.
     fn must_probe(&self, state: &LinkState) -> bool {
-        state.incarnation.is_some() && self.peer.cell.state().phase() == Phase::Down
+        state.was_open && self.peer.cell.state().phase() == Phase::Down
     }
 
     /// Waits before the next attempt to connect, but no longer than until somebody else has met the peer.
@@ -252,14 +250,16 @@ impl LinkShared {
         state.dropped && !state.pipeline.is_owed() && !state.pipeline.has_output()
     }
 
-    /// Reads that wait to be sent were meant for who was met before; another incarnation never answers them.
-    fn met(&self, incarnation: Incarnation) {
+    /// Hands over what is to be sent. A read that was planned before the peer became unreadable is not sent any
+    /// more: whoever answers now may be another incarnation, or miss a write.
+    fn take_output(&self, output: &mut Vec<u8>) {
         let mut state = self.lock();
-        let another = state.incarnation.is_some_and(|known| known.compare(incarnation) == Identified::New);
-        state.incarnation = Some(incarnation);
-        if another {
+        if !self.peer.cell.state().is_readable() {
             state.pipeline.lose_unsent_reads(|collector| collector.lost(Lost::NotSent));
         }
+        state.pipeline.take_output(output);
+        drop(state);
+        self.ring_drained();
     }
 
     fn connected(&self) {
@@ -267,6 +267,7 @@ impl LinkShared {
             let mut state = self.lock();
             state.trouble = None;
             state.refusing = false;
+            state.was_open = true;
         }
         self.network.observe(&self.peer, Event::Answered);
     }

@@ -6,7 +6,6 @@
 use crate::answer::{Answer, Collector};
 use crate::driver;
 use crate::network::Network;
-use peercache_core::health::Incarnation;
 use peercache_core::pipeline::{Pipeline, PipelineLimits};
 use peercache_core::protocol::memcached::command::Command;
 use peercache_core::replication::Lost;
@@ -40,8 +39,8 @@ pub(crate) struct LinkState {
     pub(crate) trouble: Option<String>,
     /// The peer refused a moment ago; while it is down, requests fail at once.
     pub(crate) refusing: bool,
-    /// Who answered on the last connection.
-    pub(crate) incarnation: Option<Incarnation>,
+    /// There was a connection once.
+    pub(crate) was_open: bool,
     /// Nobody will push any more.
     pub(crate) dropped: bool,
 }
@@ -50,7 +49,7 @@ impl Link {
     /// A link that will connect when it is first used. Must be called inside a tokio runtime.
     pub(crate) fn open(network: Arc<Network>, peer: TopologyPeer) -> Self {
         let pipeline = Pipeline::new(PipelineLimits::default());
-        let state = LinkState { pipeline, trouble: None, refusing: false, incarnation: None, dropped: false };
+        let state = LinkState { pipeline, trouble: None, refusing: false, was_open: false, dropped: false };
         let shared = LinkShared {
             network,
             peer,

@@ -7,7 +7,7 @@
 //!
 //! Times are durations since an origin that the driver chooses; this module reads no clock.
 
-use crate::protocol::memcached::command::Command;
+use crate::protocol::memcached::command::{Command, Effect};
 use crate::protocol::memcached::reply::{Decoded, Reply, Shape, decode};
 use crate::replication::Lost;
 use alloc::collections::VecDeque;
@@ -37,7 +37,7 @@ struct Waiting<T> {
     /// Who waits; none when its attempt is over.
     token: Option<T>,
     shape: Shape,
-    is_write: bool,
+    effect: Effect,
     deadline: Duration,
     /// Bytes of the request, for taking it back unsent.
     bytes: usize,
@@ -99,7 +99,7 @@ impl<T> Pipeline<T> {
         self.waiting.push_back(Waiting {
             token: Some(token),
             shape: command.shape(),
-            is_write: command.is_write(),
+            effect: command.effect(),
             deadline,
             bytes: self.output.len() - before,
         });
@@ -175,7 +175,7 @@ impl<T> Pipeline<T> {
         self.sent -= 1;
         if self.expired > 0 {
             self.expired -= 1;
-            self.abandoned_writes -= usize::from(entry.is_write);
+            self.abandoned_writes -= usize::from(entry.effect == Effect::Writes);
         }
         entry.token
     }
@@ -186,7 +186,7 @@ impl<T> Pipeline<T> {
         while self.expired < self.sent && self.waiting[self.expired].deadline <= now {
             let entry = &mut self.waiting[self.expired];
             self.expired += 1;
-            self.abandoned_writes += usize::from(entry.is_write);
+            self.abandoned_writes += usize::from(entry.effect == Effect::Writes);
             if let Some(token) = entry.token.take() {
                 lost(token, Lost::Ambiguous);
             }
@@ -226,7 +226,7 @@ impl<T> Pipeline<T> {
     pub fn lose_sent(&mut self, mut lost: impl FnMut(T)) -> bool {
         let mut wrote = false;
         for entry in self.waiting.drain(..self.sent) {
-            wrote |= entry.is_write;
+            wrote |= entry.effect == Effect::Writes;
             entry.token.into_iter().for_each(&mut lost);
         }
         self.input = Vec::new();
@@ -242,15 +242,18 @@ impl<T> Pipeline<T> {
         }
     }
 
-    /// The next connection leads to somebody else: gives back the reads that were never sent. Unsent writes
-    /// may go there.
+    /// The peer may not be read any more: gives back the reads that were never sent. Whatever else is unsent may
+    /// go.
     pub fn lose_unsent_reads(&mut self, mut lost: impl FnMut(T)) {
+        if self.waiting.range(self.sent..).all(|entry| entry.effect != Effect::Reads) {
+            return;
+        }
         let unsent: Vec<_> = self.waiting.drain(self.sent..).collect();
         let mut from = 0;
         let mut kept = Vec::new();
         for entry in unsent {
             let to = from + entry.bytes;
-            if entry.is_write {
+            if entry.effect != Effect::Reads {
                 kept.extend_from_slice(&self.output[from..to]);
                 self.waiting.push_back(entry);
             } else {
@@ -371,7 +374,7 @@ mod tests {
     }
 
     #[test]
-    fn unsent_reads_are_not_for_another_incarnation_but_writes_are() {
+    fn unsent_reads_can_be_taken_back_and_nothing_else_is_lost() {
         let mut pipeline = Pipeline::new(PipelineLimits::default());
         set(&mut pipeline, 1, SECOND);
         get(&mut pipeline, 2, SECOND);

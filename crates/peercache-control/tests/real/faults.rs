@@ -217,6 +217,17 @@ async fn p33_a_quick_restart_is_noticed_before_the_first_read() {
     }
 }
 
+/// The worker that reads has no connection yet, so it never met the one that died; another worker did.
+#[tokio::test]
+async fn p33_a_worker_that_never_met_the_old_one_does_not_trust_the_new_one() {
+    let mut fleet = Fleet::start_with(2, 2, patient()).await;
+    fleet.client.set(b"k", b"v", SetOptions::default()).await.unwrap();
+    let owner = fleet.replicas("k")[0];
+    fleet.daemons[owner].kill();
+    fleet.daemons[owner].restart().await;
+    assert!(fleet.client.worker().get(b"k").await.unwrap().is_some(), "the empty owner must not decide");
+}
+
 #[tokio::test]
 async fn p33_something_else_on_the_port_is_not_a_peer() {
     let mut fleet = Fleet::start_with(2, 2, patient()).await;

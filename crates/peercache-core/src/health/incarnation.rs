@@ -25,8 +25,7 @@ const START_TOLERANCE_S: u32 = 2;
 
 impl Incarnation {
     /// Compares the one known so far with the one met now.
-    #[must_use]
-    pub fn compare(self, met: Self) -> Identified {
+    pub(super) fn compare(self, met: Self) -> Identified {
         let same = self.pid == met.pid && self.started_s.abs_diff(met.started_s) <= START_TOLERANCE_S;
         if same { Identified::Same } else { Identified::New }
     }

@@ -33,6 +33,17 @@ pub enum Command<'a> {
     Stats,
 }
 
+/// What a command does to a peer's items.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Effect {
+    /// Serves values: only a readable peer may be asked.
+    Reads,
+    /// Changes what the peer holds.
+    Writes,
+    /// Tells about the peer or its items and serves none.
+    Looks,
+}
+
 impl Command<'_> {
     /// The form of the answer.
     #[must_use]
@@ -44,10 +55,14 @@ impl Command<'_> {
         }
     }
 
-    /// Whether executing it changes what the peer holds.
+    /// What it does to the peer's items.
     #[must_use]
-    pub const fn is_write(&self) -> bool {
-        matches!(self, Self::Set { .. } | Self::Delete(_) | Self::FlushAll)
+    pub const fn effect(&self) -> Effect {
+        match self {
+            Self::Get(_) => Effect::Reads,
+            Self::Set { .. } | Self::Delete(_) | Self::FlushAll => Effect::Writes,
+            Self::Inspect(_) | Self::Stats => Effect::Looks,
+        }
     }
 
     /// Appends it to `out`.
