@@ -3,6 +3,7 @@
 //! The driver connects when there is something to send or the peer is down and has to be probed, greets, and
 //! then pumps until the connection ends. Its only loop over time is the backoff between attempts to connect.
 
+use crate::backoff::Backoff;
 use crate::direct::open_greeted;
 use crate::link::{LinkShared, LinkState};
 use peercache_core::health::{Event, Identified, Phase};
@@ -15,20 +16,16 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-/// The wait before a peer that refused is tried again, which grows by half each time (P-26).
-const BACKOFF_FIRST: Duration = Duration::from_millis(200);
-const BACKOFF_MAX: Duration = Duration::from_secs(10);
-
 /// How much is read at once.
 const READ_BYTES: usize = 64 * 1024;
 
 /// The driver task of one link; ends when the link is dropped and owes nothing more.
 pub(crate) async fn drive(link: Arc<LinkShared>) {
-    let mut backoff = BACKOFF_FIRST;
+    let mut backoff = Backoff::default();
     while link.wait_for_work().await {
         match connect(&link).await {
             Ok(stream) => {
-                backoff = BACKOFF_FIRST;
+                backoff.reset();
                 link.connected();
                 let mut watch = Watch::new(link.network.now());
                 let end = pump(&link, stream, &mut watch).await;
@@ -38,8 +35,7 @@ pub(crate) async fn drive(link: Arc<LinkShared>) {
             }
             Err(trouble) => {
                 link.refused(trouble);
-                link.wait_to_retry(jittered(backoff)).await;
-                backoff = (backoff * 3 / 2).min(BACKOFF_MAX);
+                link.wait_to_retry(backoff.wait()).await;
             }
         }
     }
@@ -56,11 +52,6 @@ async fn connect(link: &LinkShared) -> Result<TcpStream, String> {
         link.network.stir();
     }
     Ok(stream)
-}
-
-/// Up to a quarter more, so that many links do not knock at the same moment.
-fn jittered(wait: Duration) -> Duration {
-    wait.mul_f64(1.0 + rand::random::<f64>() / 4.0)
 }
 
 /// How a connection ended.

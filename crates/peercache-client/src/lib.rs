@@ -33,12 +33,14 @@
 //! ```
 
 mod answer;
+mod backoff;
 pub mod client;
 pub mod direct;
 mod driver;
 mod link;
 pub mod network;
 
+pub use backoff::Backoff;
 pub use client::{
     Client, Copy, Deleted, PeerError, ReadError, SetOptions, Trouble, Ttl, Value, WriteError, Written,
 };

@@ -1,9 +1,10 @@
-//! Carries out returns: one task a peer, asleep until the peer answers and may not be read.
+//! Carries out returns: one task a peer, asleep until the peer answers and may not be read. A peer that was down
+//! before any link met it has nobody else to look after it, so this looks whether it answers.
 
 use crate::returning::{Return, ReturnFacts, ReturnStep};
-use peercache_client::Network;
 use peercache_client::direct::{self, DirectError};
-use peercache_core::health::{Identified, Phase};
+use peercache_client::{Backoff, Network};
+use peercache_core::health::{Event, Identified, Phase};
 use peercache_core::topology::TopologyPeer;
 use std::pin::pin;
 use std::sync::Arc;
@@ -39,9 +40,18 @@ async fn watch(network: Arc<Network>, index: usize) {
     let peer = &network.topology().peers()[index];
     // Writes of lost links count until a return that knew of them has succeeded.
     let mut lost_writes = false;
+    let mut backoff = Backoff::default();
     loop {
         let mut stirred = pin!(network.stirred());
         stirred.as_mut().enable();
+        if is_unmet_and_down(peer) {
+            if direct::open_greeted(peer.spec.address, network.topology().policy()).await.is_ok() {
+                network.observe(peer, Event::Answered);
+            } else {
+                tokio::time::sleep(backoff.wait()).await;
+            }
+            continue;
+        }
         if !needs_return(peer) {
             stirred.await;
             continue;
@@ -59,6 +69,10 @@ async fn watch(network: Arc<Network>, index: usize) {
             }
         }
     }
+}
+
+fn is_unmet_and_down(peer: &TopologyPeer) -> bool {
+    peer.cell.state().phase() == Phase::Down && peer.cell.incarnation().is_none()
 }
 
 /// Whether the peer answers, is kept from being read, and every link has what it is owed (P-31).

@@ -3,8 +3,9 @@
 use peercache_client::Client;
 use peercache_client::direct;
 use peercache_control::Healer;
+use peercache_core::health::Phase;
 use peercache_core::spec::{
-    EngineKind, HashKind, NetworkSpec, OnDown, PeerSpec, Policy, Replication, Vnodes, Weight,
+    EngineKind, HashKind, NetworkSpec, OnDown, PeerId, PeerSpec, Policy, Replication, Vnodes, Weight,
 };
 use peercache_core::topology::Topology;
 use rustix::process::{Pid, Signal, kill_process};
@@ -149,9 +150,7 @@ impl Fleet {
     pub(crate) async fn wait_until_readable(&self, peer: usize) {
         wait_for("the peer to return", async || {
             let state = self.client.topology().peers()[peer].cell.state();
-            state.is_live()
-                && state.is_readable()
-                && state.phase() != peercache_core::health::Phase::Returning
+            state.is_live() && state.is_readable() && state.phase() != Phase::Returning
         })
         .await;
     }
@@ -168,6 +167,17 @@ pub(crate) fn open_peers(
     copies: u8,
     policy: Policy,
 ) -> Client {
+    open_with_phases(daemons, listed, copies, policy, |_| Phase::Up)
+}
+
+/// As [`open_peers`], by a process that remembers how the peers stood.
+pub(crate) fn open_with_phases(
+    daemons: &[Daemon],
+    listed: impl IntoIterator<Item = usize>,
+    copies: u8,
+    policy: Policy,
+    phase: impl Fn(&PeerId) -> Phase,
+) -> Client {
     let peer = |n: usize| PeerSpec {
         id: format!("p{n}").parse().unwrap(),
         address: daemons[n].address,
@@ -182,7 +192,7 @@ pub(crate) fn open_peers(
         hash: HashKind::Xxh3,
         policy,
     };
-    Client::open(Arc::new(Topology::build(&network).unwrap()))
+    Client::open(Arc::new(Topology::with_phases(&network, phase).unwrap()))
 }
 
 /// The default policy with patience for a loaded machine: these tests are about outcomes, not about speed.

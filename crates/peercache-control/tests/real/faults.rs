@@ -1,10 +1,11 @@
 //! Peers that are killed, hang and come back, under load.
 
-use crate::daemon::{Fleet, patient, wait_for};
+use crate::daemon::{Fleet, open_with_phases, patient, wait_for};
 use futures_util::future::join_all;
 use peercache_client::{Client, SetOptions, WriteError};
+use peercache_control::Healer;
 use peercache_core::health::Phase;
-use peercache_core::spec::Policy;
+use peercache_core::spec::{PeerId, Policy};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -226,6 +227,22 @@ async fn p33_a_worker_that_never_met_the_old_one_does_not_trust_the_new_one() {
     fleet.daemons[owner].kill();
     fleet.daemons[owner].restart().await;
     assert!(fleet.client.worker().get(b"k").await.unwrap().is_some(), "the empty owner must not decide");
+}
+
+/// A process that begins while a peer is down still takes it in when it comes.
+#[tokio::test]
+async fn p20_a_peer_that_was_down_from_the_beginning_is_taken_in() {
+    let mut fleet = Fleet::start_with(2, 2, patient()).await;
+    fleet.client.set(b"k", b"v", SetOptions::default()).await.unwrap();
+    fleet.daemons[0].kill();
+    let spec = |phase| move |id: &PeerId| if id.as_str() == "p0" { phase } else { Phase::Up };
+    let late = open_with_phases(&fleet.daemons, 0..2, 2, patient(), spec(Phase::Down));
+    let _healer = Healer::spawn(late.network());
+    assert!(late.get(b"k").await.unwrap().is_some(), "the other copy serves");
+    fleet.daemons[0].restart().await;
+    let cell = &late.topology().peers()[0].cell;
+    wait_for("the peer to be taken in", async || cell.state().phase() == Phase::Warming).await;
+    assert!(late.get(b"k").await.unwrap().is_some(), "its miss falls to the other copy");
 }
 
 #[tokio::test]

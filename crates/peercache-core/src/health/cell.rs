@@ -17,8 +17,11 @@ const CLEARS_SHIFT: u32 = 32;
 pub struct PeerState(u64);
 
 impl PeerState {
+    /// Whoever begins with a peer that is down does not know what it will have when it comes: it counts as having
+    /// forgotten.
     const fn starting(phase: Phase) -> Self {
-        Self(READABLE_BIT).with_phase(phase)
+        let forgot = if matches!(phase, Phase::Down) { FORGOT_BIT } else { 0 };
+        Self(READABLE_BIT | forgot).with_phase(phase)
     }
 
     const fn with_phase(self, phase: Phase) -> Self {
@@ -225,7 +228,8 @@ mod tests {
     use super::*;
 
     fn returning() -> PeerCell {
-        let cell = PeerCell::starting(Phase::Down);
+        let cell = PeerCell::default();
+        cell.observe(Event::Refused);
         cell.observe(Event::Answered);
         cell
     }
@@ -274,6 +278,14 @@ mod tests {
     fn a_warming_peer_that_was_away_again_is_still_warming() {
         let cell = PeerCell::starting(Phase::Warming);
         cell.observe(Event::Silent);
+        cell.observe(Event::Answered);
+        assert!(cell.finish_return(cell.begin_return(), Phase::Up));
+        assert_eq!(cell.state().phase(), Phase::Warming);
+    }
+
+    #[test]
+    fn a_peer_that_was_down_from_the_beginning_warms() {
+        let cell = PeerCell::starting(Phase::Down);
         cell.observe(Event::Answered);
         assert!(cell.finish_return(cell.begin_return(), Phase::Up));
         assert_eq!(cell.state().phase(), Phase::Warming);
