@@ -23,7 +23,7 @@ const READ_BYTES: usize = 64 * 1024;
 pub(crate) async fn drive(link: Arc<LinkShared>) {
     let mut backoff = Backoff::default();
     while link.wait_for_work().await {
-        match connect(&link).await {
+        match connect_in_time(&link).await {
             Ok(stream) => {
                 backoff.reset();
                 link.connected();
@@ -37,6 +37,28 @@ pub(crate) async fn drive(link: Arc<LinkShared>) {
                 link.refused(trouble);
                 link.wait_to_retry(backoff.wait()).await;
             }
+        }
+    }
+}
+
+/// Connects, and meanwhile ends the attempts whose time is over: none of them is sent late.
+async fn connect_in_time(link: &LinkShared) -> Result<TcpStream, String> {
+    let mut connecting = pin!(connect(link));
+    loop {
+        let deadline = link.lock().pipeline.next_deadline();
+        let alarm = async {
+            match deadline {
+                Some(at) => tokio::time::sleep_until(link.network.instant(at)).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            connected = &mut connecting => {
+                link.expire();
+                return connected;
+            }
+            () = alarm => link.expire(),
+            () = link.wake.notified() => {}
         }
     }
 }
@@ -147,20 +169,9 @@ impl Watch {
 
     /// Ends attempts that are over, and notices silence.
     fn ring(&mut self, link: &LinkShared) {
-        let now = link.network.now();
-        let mut late = false;
-        let abandoned = {
-            let mut state = link.lock();
-            state.pipeline.expire(now, |collector, lost| {
-                late = true;
-                collector.lost(lost);
-            });
-            state.pipeline.abandoned_writes() > 0
-        };
-        if late {
-            link.network.observe(&link.peer, Event::TimedOut);
-        }
-        if self.owed && !self.silent && self.silent_at(link) <= now {
+        link.expire();
+        let abandoned = link.lock().pipeline.abandoned_writes() > 0;
+        if self.owed && !self.silent && self.silent_at(link) <= link.network.now() {
             self.silent = true;
             link.network.observe(&link.peer, Event::Silent);
         }
@@ -239,6 +250,19 @@ impl LinkShared {
     fn is_finished(&self) -> bool {
         let state = self.lock();
         state.dropped && !state.pipeline.is_owed() && !state.pipeline.has_output()
+    }
+
+    /// Ends the attempts whose time is over.
+    fn expire(&self) {
+        let mut late = false;
+        self.lock().pipeline.expire(self.network.now(), |collector, lost| {
+            late = true;
+            collector.lost(lost);
+        });
+        if late {
+            self.network.observe(&self.peer, Event::TimedOut);
+            self.ring_drained();
+        }
     }
 
     /// Hands over what is to be sent. A read that was planned before the peer became unreadable is not sent any

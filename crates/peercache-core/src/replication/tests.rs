@@ -164,9 +164,11 @@ fn p13_the_leaders_refusal_is_the_answer_and_no_replica_keeps_the_old_value() {
             return;
         };
         assert!(matches!(world.outcomes[usize::from(position)], Outcome::Refused(_)));
-        for held in answered.iter().filter(|&held| world.confirmed(held, answered)) {
-            let deleted = world.deletes[usize::from(held)];
-            assert!(deleted || verdict.unreadable.contains(held), "{verdict:?}");
+        for held in 0..world.outcomes.len() as u8 {
+            let answers =
+                answered.contains(held) && !matches!(world.outcomes[usize::from(held)], Outcome::Lost(_));
+            let deleted = answers && world.deletes[usize::from(held)];
+            assert!(deleted || verdict.unreadable.contains(held), "{held} keeps an old value: {verdict:?}");
         }
     });
 }

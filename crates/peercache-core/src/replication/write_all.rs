@@ -132,12 +132,13 @@ impl WriteAllGather {
         Verdict { answer, unreadable: unconfirmed.without(self.confirmed) }
     }
 
-    /// The most that is known of a write that nobody vouches for.
+    /// The most that is known of a write that nobody vouches for. A follower's refusal is no answer: the leader,
+    /// which was not reached, keeps what it has.
     fn unacknowledged(&self) -> Answer {
         match &self.refusal {
             _ if !self.ambiguous.is_empty() => Answer::Ambiguous(self.ambiguous),
-            Some((position, refusal)) => Answer::Refused(*position, refusal.clone()),
-            None => Answer::Unavailable,
+            Some((position, refusal)) if self.leader_refused() => Answer::Refused(*position, refusal.clone()),
+            _ => Answer::Unavailable,
         }
     }
 }
