@@ -6,6 +6,7 @@
 use crate::backoff::Backoff;
 use crate::direct::open_greeted;
 use crate::link::{LinkShared, LinkState};
+use crate::watch::Watch;
 use peercache_core::health::{Event, Identified, Phase};
 use peercache_core::pipeline::{Answered, Malformed};
 use peercache_core::replication::Lost;
@@ -137,71 +138,6 @@ async fn pump<S: AsyncRead + AsyncWrite + Unpin>(link: &LinkShared, stream: S, w
     }
 }
 
-/// Keeps the deadlines and the silence of one connection.
-struct Watch {
-    /// When the peer was last heard, or began to owe.
-    heard: Duration,
-    owed: bool,
-    silent: bool,
-    in_debt: bool,
-}
-
-impl Watch {
-    fn new(now: Duration) -> Self {
-        Self { heard: now, owed: false, silent: false, in_debt: false }
-    }
-
-    /// When [`Self::ring`] has something to do.
-    fn next_alarm(&mut self, link: &LinkShared) -> Option<Duration> {
-        let state = link.lock();
-        let owed = state.pipeline.is_owed();
-        if owed && !self.owed {
-            self.heard = link.network.now();
-        }
-        self.owed = owed;
-        let silence = (owed && !self.silent).then(|| self.silent_at(link));
-        silence.into_iter().chain(state.pipeline.next_deadline()).min()
-    }
-
-    fn silent_at(&self, link: &LinkShared) -> Duration {
-        self.heard + link.network.topology().policy().silence
-    }
-
-    /// Ends attempts that are over, and notices silence.
-    fn ring(&mut self, link: &LinkShared) {
-        link.expire();
-        let abandoned = link.lock().pipeline.abandoned_writes() > 0;
-        if self.owed && !self.silent && self.silent_at(link) <= link.network.now() {
-            self.silent = true;
-            link.network.observe(&link.peer, Event::Silent);
-        }
-        self.set_debt(link, abandoned);
-    }
-
-    /// The peer answered something.
-    fn heard(&mut self, link: &LinkShared) {
-        self.heard = link.network.now();
-        self.silent = false;
-        let abandoned = link.lock().pipeline.abandoned_writes() > 0;
-        self.set_debt(link, abandoned);
-        link.network.observe(&link.peer, Event::Answered);
-    }
-
-    /// Tells the cell whether this link must drain before a return may clean (P-31).
-    fn set_debt(&mut self, link: &LinkShared, in_debt: bool) {
-        if in_debt == self.in_debt {
-            return;
-        }
-        self.in_debt = in_debt;
-        if in_debt {
-            link.peer.cell.add_debt();
-        } else {
-            link.peer.cell.settle_debt();
-            link.network.stir();
-        }
-    }
-}
-
 impl LinkShared {
     /// Waits until the driver has to connect; false when the link was dropped.
     async fn wait_for_work(&self) -> bool {
@@ -253,7 +189,7 @@ impl LinkShared {
     }
 
     /// Ends the attempts whose time is over.
-    fn expire(&self) {
+    pub(crate) fn expire(&self) {
         let mut late = false;
         self.lock().pipeline.expire(self.network.now(), |collector, lost| {
             late = true;

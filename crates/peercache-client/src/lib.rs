@@ -39,6 +39,7 @@ pub mod direct;
 mod driver;
 mod link;
 pub mod network;
+mod watch;
 
 pub use backoff::Backoff;
 pub use client::{

@@ -17,8 +17,8 @@ pub const fn item_bytes(key_bytes: usize, value_bytes: usize, flags: u32) -> usi
     MEMCACHED_OVERHEAD_BYTES + key_bytes + value_bytes + flags_bytes
 }
 
-/// A stored value and what belongs to it. The value, flags and version never change: a write puts a new item in
-/// its place, so whoever holds this one can go on reading it.
+/// A stored value and what belongs to it. The value, flags and version never change: a write puts a new item
+/// in its place, so whoever holds this one can go on reading it.
 #[derive(Debug)]
 pub struct Item {
     value: Box<[u8]>,

@@ -7,8 +7,8 @@ use quick_cache::sync::{Cache, DefaultLifecycle};
 use quick_cache::{DefaultHashBuilder, Lifecycle, OptionsBuilder, Weighter};
 use std::sync::Arc;
 
-/// What an item takes beside its key and value: three allocations, an entry of the cache, a place in its table
-/// and a share of the keys that it remembers after they have gone. Measured by `tests/memory.rs`.
+/// What an item takes beside its key and value: three allocations, an entry of the cache, a place in its
+/// table and a share of the keys that it remembers after they have gone. Measured by `tests/memory.rs`.
 pub(crate) const ITEM_OVERHEAD_BYTES: u64 = 192;
 
 /// The most shards, each with a lock of its own.

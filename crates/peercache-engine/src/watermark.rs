@@ -1,8 +1,8 @@
 //! `flush_all`: one number below which every version is dead.
 //!
 //! memcached compares seconds, so an item stored right after a flush may die with it. Here a flush takes a
-//! version number like a write does, and whatever has an older one is dead: there is an order between any write
-//! and any flush, however close they are.
+//! version number like a write does, and whatever has an older one is dead: there is an order between any
+//! write and any flush, however close they are.
 //!
 //! Invariant: a writer takes its version *before* it looks at what is there. Then either the flush sees that
 //! version as older and kills the result, or the writer sees the flush.

@@ -1,5 +1,5 @@
-//! The limit is one of the process's memory, not of a sum of lengths: what the store says it takes must be about
-//! what the operating system says. Alone in its file, because it measures its own process.
+//! The limit is one of the process's memory, not of a sum of lengths: what the store says it takes must be
+//! about what the operating system says. Alone in its file, because it measures its own process.
 
 use peercache_core::key::Key;
 use peercache_core::protocol::memcached::request::StoreVerb;

@@ -27,7 +27,8 @@ pub(crate) fn scratch() -> Scratch {
     RefCell::new(vec![0; READ_BYTES_MAX].into_boxed_slice())
 }
 
-/// Serves one client until it leaves, misbehaves, or the server drains and the client has nothing more to ask.
+/// Serves one client until it leaves, misbehaves, or the server drains and the client has nothing more to
+/// ask.
 pub(crate) async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
     stream: S,
     engine: &Engine,

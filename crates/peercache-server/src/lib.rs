@@ -1,9 +1,9 @@
 //! Sockets inward: what memcached's clients connect to.
 //!
 //! A [`Session`] is one client's conversation as a pure machine: bytes and the time go in, bytes come out. An
-//! [`Engine`] is what all sessions share: the store, the settings, the counts. [`bind`] opens the listeners, so
-//! that a port in use is known before anything runs, and [`Server::serve`] gives each connection to the worker
-//! thread that has the fewest.
+//! [`Engine`] is what all sessions share: the store, the settings, the counts. [`bind`] opens the listeners,
+//! so that a port in use is known before anything runs, and [`Server::serve`] gives each connection to the
+//! worker thread that has the fewest.
 //!
 //! [`engine_main`] is all of it together: the embedded engine as a program, with memcached's flags.
 

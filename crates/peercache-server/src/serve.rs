@@ -22,8 +22,8 @@ use tokio::task::JoinSet;
 /// What a client is told that finds no place; memcached's words.
 const TOO_MANY: &[u8] = b"ERROR Too many open connections\r\n";
 
-/// How long to wait when accepting fails, which mostly means that there are no descriptors left: the connection
-/// stays ready, so trying again at once would only burn the processor.
+/// How long to wait when accepting fails, which mostly means that there are no descriptors left: the
+/// connection stays ready, so trying again at once would only burn the processor.
 const ACCEPT_RETRY: Duration = Duration::from_millis(20);
 
 /// How often dead items are looked for.
@@ -59,12 +59,6 @@ impl Server {
     #[must_use]
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.addresses
-    }
-
-    /// The engine, for whoever wants to look at it from within.
-    #[must_use]
-    pub fn engine(&self) -> &Arc<Engine> {
-        &self.engine
     }
 
     /// Serves clients until `shutdown` ends or a client stops the engine. Then nobody is accepted any more,

@@ -1,8 +1,8 @@
 //! One client's conversation, without a socket.
 //!
-//! Bytes go in as they come, answers come out in the order of the requests. The session keeps what is not yet a
-//! whole request, and nothing else. It stops when it has said enough for one turn (256 KiB), even
-//! within a multiget: whoever asks for much and reads slowly makes nobody keep it for him.
+//! Bytes go in as they come, answers come out in the order of the requests. The session keeps what is not yet
+//! a whole request, and nothing else. It stops when it has said enough for one turn (256 KiB), even within a
+//! multiget: whoever asks for much and reads slowly makes nobody keep it for him.
 
 use crate::engine::Engine;
 use crate::execute::{self, Done};

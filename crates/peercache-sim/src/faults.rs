@@ -9,26 +9,47 @@ use std::time::Duration;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Memory {
     Lost,
-    /// As memcached with `-e`, or what restores a dump: it holds what it held when it stopped.
+    /// As memcached with `-e`: it holds what it held when it stopped.
     Kept,
+    /// As what restores a dump: it holds what it held some time before it stopped.
+    Dumped,
 }
 
 /// Something breaks, or is mended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Fault {
     /// `kill -9`.
-    Crash { peer: usize },
-    Start { peer: usize, memory: Memory },
+    Crash {
+        peer: usize,
+    },
+    Start {
+        peer: usize,
+        memory: Memory,
+    },
     /// SIGSTOP.
-    Hang { peer: usize },
+    Hang {
+        peer: usize,
+    },
     /// SIGCONT.
-    Continue { peer: usize },
+    Continue {
+        peer: usize,
+    },
     /// Its bytes take longer, both ways.
-    Slow { peer: usize, by: Duration, until: Duration },
+    Slow {
+        peer: usize,
+        by: Duration,
+        until: Duration,
+    },
     /// Its connections are lost at both ends; what its host has received it may still execute.
-    Reset { peer: usize },
+    Reset {
+        peer: usize,
+    },
     /// Nothing passes between it and one process.
-    Cut { peer: usize, process: usize, until: Duration },
+    Cut {
+        peer: usize,
+        process: usize,
+        until: Duration,
+    },
 }
 
 impl Fault {
@@ -91,7 +112,7 @@ fn add_trouble(
 ) {
     match trouble {
         Trouble::Killed => {
-            let memory = dice.pick(&[Memory::Lost, Memory::Kept]);
+            let memory = dice.pick(&[Memory::Lost, Memory::Kept, Memory::Dumped]);
             script.push((at, Fault::Crash { peer }));
             script.push((until, Fault::Start { peer, memory }));
         }

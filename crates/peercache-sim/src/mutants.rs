@@ -42,6 +42,8 @@ pub enum Mutant {
     LostWritesForgotten,
     /// A peer that may miss writes is not emptied.
     FlushSkipped,
+    /// Reads that wait to be sent are sent to whoever answers, even if the peer has become unreadable.
+    UnsentReadsKept,
     /// Nobody looks whether the same daemon answers.
     IdentifySkipped,
 }
@@ -77,5 +79,6 @@ pub const MUTANTS: &[Mutation] = &[
     Mutation { breaks: "P-31", mutant: Mutant::DebtsIgnored },
     Mutation { breaks: "P-31", mutant: Mutant::LostWritesForgotten },
     Mutation { breaks: "P-32", mutant: Mutant::FlushSkipped },
+    Mutation { breaks: "P-33", mutant: Mutant::UnsentReadsKept },
     Mutation { breaks: "P-33", mutant: Mutant::IdentifySkipped },
 ];

@@ -98,6 +98,13 @@ pub const SCENARIOS: &[Scenario] = &[
     Scenario { name: "two peers, everything", peers: 2, keys: 2, ..PLAIN },
     Scenario { name: "three copies of four", peers: 4, replication: 3, ..PLAIN },
     Scenario { name: "one copy", replication: 1, on_down: OnDown::Miss, ..PLAIN },
-    Scenario { name: "refusals", refusals_percent: 15, ..PLAIN },
+    Scenario {
+        name: "refusals",
+        refusals_percent: 30,
+        lanes: 1,
+        keys: 2,
+        troubles: &[Trouble::Killed, Trouble::HungAndReset, Trouble::Reset, Trouble::Cut],
+        ..PLAIN
+    },
     Scenario { name: "three processes", processes: 3, ..PLAIN },
 ];

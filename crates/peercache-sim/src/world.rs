@@ -118,10 +118,10 @@ impl World {
             Event::LateSettle { operation, .. } => process.settle_late(operation),
             Event::Handoff { operation, place, .. } => process.hand_off(operation, place, stage),
             Event::Next { worker, .. } => process.next(worker, stage),
-            Event::Connected(id) | Event::Refused(id) | Event::ToClient(id, _) | Event::Gone(id) => {
-                if stage.wire.is_heard(id) {
-                    process.connection(id, &event, stage);
-                }
+            Event::Connected(id) | Event::Refused(id) | Event::ToClient(id, _) | Event::Gone(id)
+                if stage.wire.is_heard(id) =>
+            {
+                process.connection(id, &event, stage);
             }
             _ => {}
         }

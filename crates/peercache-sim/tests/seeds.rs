@@ -10,7 +10,7 @@ fn seeds() -> u64 {
 }
 
 fn scenario(name: &str) -> &'static Scenario {
-    SCENARIOS.iter().find(|scenario| scenario.name == name).unwrap()
+    SCENARIOS.iter().find(|scenario| scenario.name == name).expect("a test names a scenario that exists")
 }
 
 fn keeps_its_promises(name: &str) {

@@ -9,8 +9,8 @@ use std::sync::Arc;
 
 /// A client of a network whose peers are brought back when they were away.
 ///
-/// It is a [`peercache_client::Client`] in every respect; its methods are `get`, `get_many`, `set` and `delete`.
-/// Clones share connections; the last of them ends the healing.
+/// It is a [`peercache_client::Client`] in every respect; its methods are `get`, `get_many`, `set` and
+/// `delete`. Clones share connections; the last of them ends the healing.
 #[derive(Debug, Clone)]
 pub struct Client {
     requests: peercache_client::Client,

@@ -35,7 +35,7 @@ impl Daemon {
         let mut daemon = Self { address, child };
         let pid = daemon.child.id();
         wait_for("memcached to answer", async || {
-            let status = daemon.child.try_wait().unwrap();
+            let status = daemon.child.try_wait().expect("a child of ours can be waited for");
             assert!(status.is_none(), "memcached ended at once: {status:?}");
             let greeted = direct::open_greeted(address, &Policy::default()).await;
             greeted.is_ok_and(|(_, greeting)| greeting.incarnation.pid == pid)
@@ -46,8 +46,8 @@ impl Daemon {
 
     /// `kill -9`, and until it is gone.
     pub(crate) fn kill(&mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
+        self.child.kill().expect("a child of ours can be killed");
+        self.child.wait().expect("a child of ours can be waited for");
     }
 
     /// Starts it anew at its old address, empty.
@@ -62,9 +62,10 @@ impl Daemon {
     }
 
     fn is_stopped(&self) -> bool {
-        let threads = std::fs::read_dir(format!("/proc/{}/task", self.child.id())).unwrap();
+        let threads = std::fs::read_dir(format!("/proc/{}/task", self.child.id())).expect("a sound test");
         threads.into_iter().all(|thread| {
-            let stat = std::fs::read_to_string(thread.unwrap().path().join("stat")).unwrap();
+            let stat = std::fs::read_to_string(thread.expect("a sound test").path().join("stat"))
+                .expect("a sound test");
             stat.rsplit(')').next().is_some_and(|rest| rest.trim_start().starts_with('T'))
         })
     }
@@ -75,7 +76,7 @@ impl Daemon {
     }
 
     fn signal(&self, signal: Signal) {
-        kill_process(Pid::from_child(&self.child), signal).unwrap();
+        kill_process(Pid::from_child(&self.child), signal).expect("a sound test");
     }
 }
 
@@ -99,8 +100,8 @@ fn spawn(address: SocketAddr, more: &[&str]) -> Child {
 
 /// An address on loopback that nothing listens on.
 pub(crate) fn free_address() -> SocketAddr {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-    listener.local_addr().unwrap()
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a sound test");
+    listener.local_addr().expect("a sound test")
 }
 
 /// Waits for a condition, looking every few milliseconds, for at most [`PATIENCE`].
@@ -141,9 +142,9 @@ impl Fleet {
 
     /// The replicas of a key by number, owner first.
     pub(crate) fn replicas(&self, key: &str) -> Vec<usize> {
-        let key = peercache_core::key::Key::new(key.as_bytes()).unwrap();
+        let key = peercache_core::key::Key::new(key.as_bytes()).expect("a sound test");
         let topology = self.client.topology();
-        let set = topology.ring().unwrap().replicas(key, topology.replication());
+        let set = topology.ring().expect("a sound test").replicas(key, topology.replication());
         set.as_slice().iter().map(|peer| peer.get()).collect()
     }
 
@@ -179,20 +180,20 @@ pub(crate) fn open_with_phases(
     phase: impl Fn(&PeerId) -> Phase,
 ) -> Client {
     let peer = |n: usize| PeerSpec {
-        id: format!("p{n}").parse().unwrap(),
+        id: format!("p{n}").parse().expect("a sound test"),
         address: daemons[n].address,
         weight: Weight::default(),
         engine: EngineKind::Memcached,
     };
     let network = NetworkSpec {
-        name: "main".parse().unwrap(),
+        name: "main".parse().expect("a sound test"),
         peers: listed.into_iter().map(peer).collect(),
-        replication: Replication::new(copies).unwrap(),
+        replication: Replication::new(copies).expect("a sound test"),
         vnodes: Vnodes::default(),
         hash: HashKind::Xxh3,
         policy,
     };
-    Client::open(Arc::new(Topology::with_phases(&network, phase).unwrap()))
+    Client::open(Arc::new(Topology::with_phases(&network, phase).expect("a sound test")))
 }
 
 /// The default policy with patience for a loaded machine: these tests are about outcomes, not about speed.

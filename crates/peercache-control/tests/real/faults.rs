@@ -22,7 +22,7 @@ async fn fill(client: &Client, version: u32) {
         let value = &value;
         async move {
             for n in (writer..KEYS).step_by(16) {
-                client.set(key(n).as_bytes(), value, SetOptions::default()).await.unwrap();
+                client.set(key(n).as_bytes(), value, SetOptions::default()).await.expect("no failure");
             }
         }
     });
@@ -52,7 +52,7 @@ impl Load {
                 while !stop.load(Ordering::Relaxed) {
                     n = (n + 7) % KEYS;
                     let name = key(n);
-                    if n % 5 == 0 {
+                    if n.is_multiple_of(5) {
                         let written = client.set(name.as_bytes(), &value(1), SetOptions::default()).await;
                         failures.extend(written.err().map(|error| error.to_string()));
                     } else {
@@ -179,7 +179,7 @@ fn expected(n: usize) -> Option<Vec<u8>> {
 }
 
 async fn read(client: &Client, n: usize) -> Option<Vec<u8>> {
-    client.get(key(n).as_bytes()).await.unwrap().map(|value| value.data.to_vec())
+    client.get(key(n).as_bytes()).await.expect("a copy serves").map(|value| value.data.to_vec())
 }
 
 async fn set_retrying(client: &Client, key: &str, value: &[u8]) {

@@ -61,7 +61,7 @@ async fn p61_sixteen_workers_on_eight_peers_use_at_most_128_sockets() {
 /// Counts established connections to `addresses`, as the operating system lists them.
 fn established_to(addresses: &[SocketAddr]) -> usize {
     const ESTABLISHED: &str = "01";
-    let table = std::fs::read_to_string("/proc/net/tcp").unwrap();
+    let table = std::fs::read_to_string("/proc/net/tcp").expect("no failure");
     let to_one_of_them = |line: &&str| {
         let mut columns = line.split_whitespace().skip(2);
         let (remote, state) = (columns.next().unwrap_or(""), columns.next().unwrap_or(""));

@@ -70,7 +70,7 @@ async fn p20_many_keys_are_read_with_few_requests_in_order() {
     for name in names.iter().step_by(2) {
         fleet.client.set(name.as_bytes(), name.as_bytes(), SetOptions::default()).await.unwrap();
     }
-    let mut keys: Vec<&[u8]> = names.iter().map(|name| name.as_bytes()).collect();
+    let mut keys: Vec<&[u8]> = names.iter().map(std::string::String::as_bytes).collect();
     keys.push(b"key-0");
     let values = fleet.client.get_many(&keys).await.unwrap();
     assert_eq!(values.len(), keys.len());
@@ -96,7 +96,7 @@ async fn p13_a_refusal_is_the_answer_and_takes_the_old_value_away() {
 #[tokio::test]
 async fn p21_without_a_readable_replica_the_error_names_each_and_its_trouble() {
     let mut fleet = Fleet::start(2, 2).await;
-    fleet.daemons.iter_mut().for_each(|daemon| daemon.kill());
+    fleet.daemons.iter_mut().for_each(super::daemon::Daemon::kill);
     let error = fleet.client.get(b"k").await.unwrap_err();
     assert!(matches!(error, ReadError::Unavailable { .. }), "{error}");
     let words = error.to_string();
@@ -112,7 +112,7 @@ async fn p21_without_a_readable_replica_the_error_names_each_and_its_trouble() {
 async fn p21_on_down_miss_answers_a_miss() {
     let policy = Policy { on_down: OnDown::Miss, ..Policy::default() };
     let mut fleet = Fleet::start_with(2, 2, policy).await;
-    fleet.daemons.iter_mut().for_each(|daemon| daemon.kill());
+    fleet.daemons.iter_mut().for_each(super::daemon::Daemon::kill);
     assert_eq!(fleet.client.get(b"k").await.unwrap(), None);
     assert!(fleet.client.set(b"k", b"v", SetOptions::default()).await.is_err(), "but no write is made up");
 }

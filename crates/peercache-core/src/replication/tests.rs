@@ -248,7 +248,7 @@ fn p20_a_read_goes_on_exactly_after_failures_and_misses_of_warming_peers() {
         assert!(!before.iter().any(|&position| decides(position)));
         match last.filter(|&position| decides(position)) {
             Some(position) if outcomes[usize::from(position)] == 0 => {
-                assert_eq!(answer, Answer::Hit(position))
+                assert_eq!(answer, Answer::Hit(position));
             }
             Some(_) => assert_eq!(answer, Answer::Miss),
             None => {

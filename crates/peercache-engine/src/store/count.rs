@@ -46,7 +46,15 @@ impl Store {
         if old.was_fetched() {
             item.note_read(now);
         }
-        if self.put(key, item) { Counted::Value(number) } else { Counted::OutOfMemory }
+        let grows = item.value().len() > old.value().len();
+        if !self.put(key, item) {
+            return Counted::OutOfMemory;
+        }
+        if grows {
+            // memcached writes a number that fits in place, and does not count that as an item.
+            self.counters.total_items.add_one();
+        }
+        Counted::Value(number)
     }
 }
 

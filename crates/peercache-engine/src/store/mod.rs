@@ -1,11 +1,11 @@
 //! The store: every operation of memcached on a bounded set of items.
 //!
-//! Readers take one lock of one shard. Writers of a key take turns by a lock of that key's stripe, which makes
-//! every read-modify-write atomic; the cache below has an entry operation of its own, but growing an item in it
-//! does not make room for the growth.
+//! Readers take one lock of one shard. Writers of a key take turns by a lock of that key's stripe, which
+//! makes every read-modify-write atomic; the cache below has an entry operation of its own, but growing an
+//! item in it does not make room for the growth.
 //!
-//! Invariant: bytes are never above the limit. Expired and flushed items are never handed out; they are removed
-//! when somebody meets them, or by [`Store::reclaim`].
+//! Invariant: bytes are never above the limit. Expired and flushed items are never handed out; they are
+//! removed when somebody meets them, or by [`Store::reclaim`].
 
 use crate::counters::{CounterValues, Counters};
 use crate::item::Item;

@@ -13,7 +13,8 @@ use std::sync::{Arc, PoisonError};
 pub struct New<'a> {
     /// Opaque; comes back with the value.
     pub flags: u32,
-    /// memcached's expiry: 0 is never, up to 30 days relative seconds, beyond that a Unix date, below 0 at once.
+    /// memcached's expiry: 0 is never, up to 30 days relative seconds, beyond that a Unix date, below 0 at
+    /// once.
     pub exptime: i64,
     /// The bytes.
     pub value: &'a [u8],
@@ -64,10 +65,11 @@ impl Store {
             return Stored::NotStored;
         }
         let item = Item::new(value, flags, version, dies_at_s, now);
-        if self.put(key, item) {
-            return Stored::Stored;
+        if !self.put(key, item) {
+            return self.no_room(verb, key);
         }
-        self.no_room(verb, key)
+        self.counters.total_items.add_one();
+        Stored::Stored
     }
 
     /// Deletes an item; says whether there was one.
@@ -98,7 +100,6 @@ impl Store {
             return false;
         }
         self.items.insert(Box::from(key.as_bytes()), Arc::new(item));
-        self.counters.total_items.add_one();
         true
     }
 

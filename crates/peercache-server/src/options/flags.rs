@@ -1,7 +1,8 @@
 //! memcached's command line, so that whatever starts a memcached can start this engine.
 //!
-//! What cannot be honoured is refused by name and never ignored: a daemon that quietly runs with other settings
-//! than it was given is worse than one that does not start. The one exception is `-u`, see [`FLAGS_HELP`].
+//! What cannot be honoured is refused by name and never ignored: a daemon that quietly runs with other
+//! settings than it was given is worse than one that does not start. The one exception is `-u`, see
+//! [`FLAGS_HELP`].
 
 use super::{ITEM_BYTES_MAX, ITEM_BYTES_MIN, Options, Permission, UnixSocket};
 use peercache_engine::WhenFull;

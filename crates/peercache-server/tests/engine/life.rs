@@ -1,1 +1,99 @@
-//! Placeholder.
+//! How an engine starts and stops.
+
+use crate::client::Client;
+use crate::programs::{Memcached, Running, options};
+use peercache_server::options::{Permission, UnixSocket};
+use peercache_server::{BindError, Options, bind};
+use std::fs;
+use std::io::{Read, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixStream;
+
+#[test]
+fn a_port_in_use_is_one_clear_sentence() {
+    let memcached = Memcached::start();
+    let taken = Options { port: memcached.address.port(), ..options() };
+    let error = bind(taken).unwrap_err();
+    assert!(matches!(error, BindError::InUse { address } if address == memcached.address));
+    assert!(error.to_string().contains("in use by another program"), "{error}");
+}
+
+#[test]
+fn stopping_lets_idle_clients_go_and_keeps_what_was_asked() {
+    let running = Running::start(options());
+    let address = running.address;
+    let mut clients: Vec<Client> = (0..20).map(|_| Client::connect(address)).collect();
+    clients.iter_mut().for_each(|client| client.expect(b"get k\r\n", b"END\r\n"));
+    // This request may arrive before or after the end: it is answered, or the connection just ends.
+    clients[0].stream.write_all(b"version\r\n").unwrap();
+    running.stop();
+    for client in &mut clients {
+        let mut rest = Vec::new();
+        // A reset is an end as well.
+        let _ = client.stream.read_to_end(&mut rest);
+        assert!(rest.is_empty() || rest.starts_with(b"VERSION "), "{}", rest.escape_ascii());
+    }
+    assert!(std::net::TcpStream::connect(address).is_err(), "nobody listens any more");
+}
+
+#[test]
+fn connections_are_spread_over_the_workers_and_share_one_store() {
+    let running = Running::start(options());
+    let mut clients: Vec<Client> = (0..8).map(|_| Client::connect(running.address)).collect();
+    clients[0].expect(b"set k 0 0 1\r\na\r\n", b"STORED\r\n");
+    for client in &mut clients {
+        client.expect(b"get k\r\n", b"VALUE k 0 1\r\na\r\nEND\r\n");
+    }
+}
+
+#[test]
+fn a_unix_socket_is_private_and_goes_with_the_engine() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("socket");
+    let socket = UnixSocket { path: path.clone(), mode: 0o700 };
+    let only_unix = Options { addresses: Vec::new(), unix_socket: Some(socket), ..options() };
+    let running = Running::start(only_unix.clone());
+    assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o700);
+    let mut client = UnixStream::connect(&path).unwrap();
+    client.write_all(b"get k\r\nquit\r\n").unwrap();
+    let mut answer = String::new();
+    client.read_to_string(&mut answer).unwrap();
+    assert_eq!(answer, "END\r\n");
+    assert!(matches!(bind(only_unix), Err(BindError::SocketInUse { .. })));
+    running.stop();
+    assert!(!path.exists());
+}
+
+#[test]
+fn an_abandoned_socket_is_replaced_and_anything_else_is_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("socket");
+    let socket = UnixSocket { path: path.clone(), mode: 0o700 };
+    let only_unix = Options { addresses: Vec::new(), unix_socket: Some(socket), ..options() };
+    fs::write(&path, "a letter").unwrap();
+    let error = bind(only_unix.clone()).unwrap_err();
+    assert!(error.to_string().contains("something else at that path"), "{error}");
+    assert_eq!(fs::read_to_string(&path).unwrap(), "a letter");
+    fs::remove_file(&path).unwrap();
+    drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
+    assert!(path.exists(), "a listener leaves its name behind");
+    Running::start(only_unix).stop();
+}
+
+#[test]
+fn a_client_may_stop_the_engine_only_where_that_is_allowed() {
+    let running = Running::start(options());
+    Client::connect(running.address).expect(b"shutdown\r\n", b"ERROR: shutdown not enabled\r\n");
+    let allowed = Running::start(Options { shutdown: Permission::Allowed, ..options() });
+    assert!(Client::connect(allowed.address).ask(b"shutdown\r\n").closed);
+    allowed.wait();
+}
+
+#[test]
+fn flush_all_can_be_forbidden() {
+    let running = Running::start(Options { flush_all: Permission::Refused, ..options() });
+    let mut client = Client::connect(running.address);
+    client.expect(b"set k 0 0 1\r\na\r\n", b"STORED\r\n");
+    client.expect(b"flush_all\r\n", b"CLIENT_ERROR flush_all not allowed\r\n");
+    client.expect(b"get k\r\n", b"VALUE k 0 1\r\na\r\nEND\r\n");
+}

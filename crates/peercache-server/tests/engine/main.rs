@@ -1,5 +1,5 @@
-//! The embedded engine, from outside: the same conversations as with a real memcached, clients that misbehave,
-//! and what happens when it is started and stopped.
+//! The embedded engine, from outside: the same conversations as with a real memcached, clients that
+//! misbehave, and what happens when it is started and stopped.
 
 mod client;
 mod conversations;

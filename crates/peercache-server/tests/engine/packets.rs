@@ -1,4 +1,5 @@
-//! How a conversation is cut into packets changes nothing: every transcript, cut at every byte, without sockets.
+//! How a conversation is cut into packets changes nothing: every transcript, cut at every byte, without
+//! sockets.
 
 use crate::programs::options;
 use crate::transcript::{Answer, Saved, Side, Step, Transcript, all};
@@ -25,16 +26,15 @@ impl Bench {
     fn feed(&mut self, piece: &[u8], answer: &mut Answer) {
         let mut piece = piece;
         while !answer.closed {
-            let step = self.session.handle_input(&self.engine, piece, self.now, &mut answer.bytes);
+            // What was answered is taken away at once, as by a client that reads.
+            let mut out = Vec::new();
+            let step = self.session.handle_input(&self.engine, piece, self.now, &mut out);
+            answer.bytes.append(&mut out);
             answer.closed = step == peercache_server::Step::Close;
             if step != peercache_server::Step::Again {
                 return;
             }
             piece = &[];
-            // Somebody has read it all.
-            if let Some(room) = answer.bytes.len().checked_sub(1 << 30) {
-                panic!("{room} bytes over a GiB were answered");
-            }
         }
     }
 
@@ -80,10 +80,8 @@ fn hold(transcript: &Transcript, what: &str, cut: impl Fn(&[u8]) -> Vec<usize>) 
 #[test]
 fn whole_requests() {
     for transcript in all() {
-        let caught = std::panic::catch_unwind(|| hold(&transcript, "whole", |_| Vec::new()));
-        drop(caught);
+        hold(&transcript, "whole", |_| Vec::new());
     }
-    panic!();
 }
 
 #[test]

@@ -1,11 +1,10 @@
 //! What the tests talk to: a real memcached, and an engine in this process, each on a free port.
 
-use peercache_server::{Engine, Options, bind};
+use peercache_server::{Options, bind};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
-use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
@@ -58,7 +57,6 @@ fn free_address() -> SocketAddr {
 
 /// An engine with all its threads; it stops when this is dropped.
 pub(crate) struct Running {
-    pub(crate) engine: Arc<Engine>,
     pub(crate) address: SocketAddr,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
@@ -73,7 +71,6 @@ pub(crate) fn options() -> Options {
 impl Running {
     pub(crate) fn start(options: Options) -> Self {
         let server = bind(options).expect("a free port can be bound");
-        let engine = Arc::clone(server.engine());
         let nowhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         let address = server.addresses().first().copied().unwrap_or(nowhere);
         let (stop, stopped) = oneshot::channel::<()>();
@@ -83,7 +80,7 @@ impl Running {
             let served = runtime.expect("a runtime").block_on(server.serve(shutdown));
             served.expect("it serves and stops in order");
         });
-        Self { engine, address, stop: Some(stop), thread: Some(thread) }
+        Self { address, stop: Some(stop), thread: Some(thread) }
     }
 
     /// Stops it and waits for all of its threads.

@@ -1,1 +1,87 @@
-//! Placeholder.
+//! `stats` tells the truth, in memcached's words.
+
+use crate::client::Client;
+use crate::programs::{Memcached, Running, eventually, options};
+use std::collections::HashMap;
+use std::net::SocketAddr;
+
+fn stats(address: SocketAddr) -> HashMap<String, String> {
+    let answer = Client::connect(address).ask(b"stats\r\n");
+    let text = String::from_utf8(answer.bytes).expect("stats are text");
+    let lines = text.lines().filter_map(|line| line.strip_prefix("STAT ")?.split_once(' '));
+    lines.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+}
+
+/// A little of everything that is counted.
+const WORK: &[u8] = b"set a 0 0 1\r\n1\r\nset b 0 0 1\r\n2\r\nadd a 0 0 1\r\nx\r\nget a b c\r\nincr a 1\r\n\
+    incr c 1\r\ndecr a 1\r\ndecr c 1\r\ndecr c 1\r\ntouch a 0\r\ntouch c 0\r\ngat 0 b\r\ndelete b\r\n\
+    delete b\r\ncas a 0 0 1 999\r\nx\r\ncas c 0 0 1 1\r\nx\r\nappend a 0 0 1\r\n0\r\nset d 0 -1 1\r\nx\r\n\
+    get d\r\nset e 0 0 2000000\r\n";
+
+#[test]
+fn the_counts_are_memcacheds() {
+    let memcached = Memcached::start();
+    let running = Running::start(options());
+    let work = [WORK, &[b'x'; 2_000_000], b"\r\nflush_all\r\nget a\r\n"].concat();
+    Client::connect(memcached.address).ask(&work);
+    Client::connect(running.address).ask(&work);
+    let (theirs, ours) = (stats(memcached.address), stats(running.address));
+    for name in [
+        "cmd_get",
+        "cmd_set",
+        "cmd_flush",
+        "cmd_touch",
+        "get_hits",
+        "get_misses",
+        "get_expired",
+        "get_flushed",
+        "delete_misses",
+        "delete_hits",
+        "incr_misses",
+        "incr_hits",
+        "decr_misses",
+        "decr_hits",
+        "cas_misses",
+        "cas_hits",
+        "cas_badval",
+        "touch_hits",
+        "touch_misses",
+        "store_too_large",
+        "store_no_memory",
+        "evictions",
+        "max_connections",
+        "limit_maxbytes",
+        "total_items",
+        "pointer_size",
+    ] {
+        assert_eq!(ours.get(name), theirs.get(name), "{name}");
+    }
+    for name in ["bytes", "curr_items", "time", "uptime", "curr_connections", "total_connections", "threads"]
+    {
+        assert!(ours.contains_key(name) && theirs.contains_key(name), "{name}");
+    }
+}
+
+#[test]
+fn it_says_who_it_is() {
+    let running = Running::start(options());
+    let stats = stats(running.address);
+    assert_eq!(stats["pid"], std::process::id().to_string());
+    assert!(stats["version"].starts_with("1.6."), "clients read memcached's version in it");
+    assert_eq!(stats["threads"], "2");
+    assert_eq!(stats["limit_maxbytes"], (64 << 20).to_string());
+    assert_eq!(stats["curr_connections"], "1");
+}
+
+#[test]
+fn dead_items_leave_the_memory_without_anybody_asking_for_them() {
+    let running = Running::start(options());
+    let mut client = Client::connect(running.address);
+    for n in 0..500 {
+        client.expect(format!("set k{n} 0 {} 1\r\na\r\n", n % 2).as_bytes(), b"STORED\r\n");
+    }
+    eventually("what expired is gone", || stats(running.address)["curr_items"] == "250");
+    client.expect(b"flush_all\r\n", b"OK\r\n");
+    eventually("what was flushed is gone", || stats(running.address)["curr_items"] == "0");
+    assert_eq!(stats(running.address)["bytes"], "0");
+}

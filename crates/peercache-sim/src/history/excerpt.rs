@@ -25,7 +25,10 @@ impl History {
         lines.extend(executions.map(|execution| (execution.at, execution_line(execution))));
         for returned in self.returns.iter().filter(|returned| replicas.contains(&returned.peer)) {
             let (process, peer) = (returned.process, returned.peer);
-            lines.push((returned.began, format!("process {process} begins a return of p{peer} that succeeds")));
+            lines.push((
+                returned.began,
+                format!("process {process} begins a return of p{peer} that succeeds"),
+            ));
             lines.push((returned.finished, format!("process {process} may read p{peer} again")));
         }
         for (at, fault) in self.faults.iter().filter(|(_, fault)| replicas.contains(&fault.peer())) {

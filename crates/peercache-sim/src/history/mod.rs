@@ -85,9 +85,17 @@ pub(crate) struct Execution {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Executed {
     /// With the value found, and the peer's run that stored it.
-    Get { key: Vec<u8>, found: Option<(Vec<u8>, u32)> },
-    Set { key: Vec<u8>, value: Vec<u8> },
-    Delete { key: Vec<u8> },
+    Get {
+        key: Vec<u8>,
+        found: Option<(Vec<u8>, u32)>,
+    },
+    Set {
+        key: Vec<u8>,
+        value: Vec<u8>,
+    },
+    Delete {
+        key: Vec<u8>,
+    },
     Flush,
 }
 

@@ -6,7 +6,7 @@ mod store;
 pub(crate) use store::VALUE_BYTES_MAX;
 
 use crate::faults::Memory;
-use crate::history::{Execution, Executed};
+use crate::history::{Executed, Execution};
 use crate::stage::{Event, Stage};
 use crate::wire::ConnectionId;
 use std::collections::BTreeMap;
@@ -15,6 +15,9 @@ use store::{Command, Store};
 
 /// Unix time at the beginning of every run, in seconds; any will do.
 const EPOCH_S: u64 = 1_790_000_000;
+
+/// After so many writes a daemon dumps its memory.
+const WRITES_PER_DUMP: u32 = 5;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Life {
@@ -42,6 +45,9 @@ pub(crate) struct Peer {
     pid: u32,
     started: Duration,
     store: Store,
+    /// A copy of the store, as a dump on disk, and how many writes it is behind.
+    dump: Store,
+    undumped: u32,
     inboxes: BTreeMap<ConnectionId, Inbox>,
     /// Whether an `Execute` is on its way.
     is_busy: bool,
@@ -58,6 +64,8 @@ impl Peer {
             pid: 1000 * (number as u32 + 1),
             started: Duration::ZERO,
             store: Store::default(),
+            dump: Store::default(),
+            undumped: 0,
             inboxes: BTreeMap::new(),
             is_busy: false,
             refusals_percent,
@@ -98,8 +106,10 @@ impl Peer {
         self.run += 1;
         self.pid += 1;
         self.started = stage.now;
-        if memory == Memory::Lost {
-            self.store.clear();
+        match memory {
+            Memory::Lost => self.store.clear(),
+            Memory::Kept => {}
+            Memory::Dumped => self.store = self.dump.clone(),
         }
     }
 
@@ -164,11 +174,20 @@ impl Peer {
         stage.took(id, taken);
         let (reply, executed) = self.answer(command, stage);
         if let Some(what) = executed {
+            self.dump_now_and_then(&what);
             let endpoint = stage.wire.endpoint(id);
             let (peer, run, at) = (self.number, self.run, stage.now);
             stage.history.executed(Execution { at, peer, run, endpoint, what });
         }
         stage.send_to_client(id, &reply);
+    }
+
+    fn dump_now_and_then(&mut self, executed: &Executed) {
+        self.undumped += u32::from(!matches!(executed, Executed::Get { .. }));
+        if self.undumped == WRITES_PER_DUMP {
+            self.dump = self.store.clone();
+            self.undumped = 0;
+        }
     }
 
     fn answer(&mut self, command: Command, stage: &mut Stage) -> (Vec<u8>, Option<Executed>) {

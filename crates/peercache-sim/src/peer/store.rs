@@ -49,7 +49,7 @@ impl Command {
 }
 
 /// The daemon's memory.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub(crate) struct Store {
     items: BTreeMap<Vec<u8>, Item>,
 }

@@ -1,12 +1,13 @@
 //! Brings one peer back: the counterpart of the control crate's `Healer`, around its real `Return`.
 
+use super::backoff::Backoff;
 use super::opening::{Greeted, Greeting, Opening};
 use crate::history::Returned;
 use crate::mutants::Mutant;
 use crate::stage::{Endpoint, Stage};
 use crate::wire::ConnectionId;
 use peercache_control::{Return, ReturnFacts, ReturnStep};
-use peercache_core::health::{Identified, PeerCell, Phase};
+use peercache_core::health::{Event, Identified, PeerCell, Phase};
 use peercache_core::protocol::memcached::command::Command;
 use peercache_core::spec::Policy;
 use std::sync::Arc;
@@ -19,11 +20,21 @@ const RETRY: Duration = Duration::from_millis(200);
 enum Step {
     Asleep,
     /// Woken, and not yet run.
-    Woken { at: Duration },
+    Woken {
+        at: Duration,
+    },
+    /// Looks whether a peer that nobody has met yet answers.
+    Probing(Opening),
     Opening(Opening),
-    Flushing { until: Duration },
-    Waiting { until: Duration },
-    Pausing { until: Duration },
+    Flushing {
+        until: Duration,
+    },
+    Waiting {
+        until: Duration,
+    },
+    Pausing {
+        until: Duration,
+    },
 }
 
 /// One return in progress.
@@ -46,6 +57,7 @@ pub(super) struct Healer {
     ticket: u32,
     began: Duration,
     attempt: Option<Attempt>,
+    backoff: Backoff,
     step: Step,
     /// Whether a return has succeeded since somebody asked.
     has_returned: bool,
@@ -69,6 +81,7 @@ impl Healer {
             ticket: 0,
             began: Duration::ZERO,
             attempt: None,
+            backoff: Backoff::default(),
             step: Step::Asleep,
             has_returned: false,
         }
@@ -91,9 +104,16 @@ impl Healer {
     /// The peer answers, is kept from being read, and every link has what it is owed (P-31).
     fn is_needed(&self, stage: &Stage) -> bool {
         let state = self.cell.state();
+        if self.is_unmet_and_down() {
+            return true;
+        }
         let is_kept = state.phase() == Phase::Returning || !state.is_readable();
         let is_drained = self.cell.debts() == 0 || stage.has(Mutant::DebtsIgnored);
         state.phase() != Phase::Down && is_kept && is_drained
+    }
+
+    fn is_unmet_and_down(&self) -> bool {
+        self.cell.state().phase() == Phase::Down && self.cell.incarnation().is_none()
     }
 
     pub(super) fn alarm(&mut self, stage: &mut Stage) {
@@ -105,6 +125,7 @@ impl Healer {
                     self.begin(stage);
                 }
             }
+            Step::Probing(opening) if opening.is_late(now) => self.probe_failed(stage),
             Step::Opening(opening) if opening.is_late(now) => self.fail(stage),
             Step::Flushing { until } if *until <= now => self.fail(stage),
             Step::Waiting { until } if *until <= now => {
@@ -117,6 +138,10 @@ impl Healer {
     }
 
     fn begin(&mut self, stage: &mut Stage) {
+        if self.is_unmet_and_down() {
+            self.step = Step::Probing(Opening::begin(self.endpoint, self.peer, &self.policy, stage));
+            return;
+        }
         self.ticket = self.cell.begin_return();
         self.lost_writes |= self.cell.take_lost_writes();
         self.began = stage.now;
@@ -125,13 +150,13 @@ impl Healer {
 
     pub(super) fn holds(&self, id: ConnectionId) -> bool {
         match (&self.step, &self.attempt) {
-            (Step::Opening(opening), _) => opening.connection == id,
+            (Step::Opening(opening) | Step::Probing(opening), _) => opening.connection == id,
             (_, attempt) => attempt.as_ref().is_some_and(|attempt| attempt.connection == id),
         }
     }
 
     pub(super) fn connected(&mut self, stage: &mut Stage) {
-        if let Step::Opening(opening) = &mut self.step {
+        if let Step::Opening(opening) | Step::Probing(opening) = &mut self.step {
             opening.connected(self.endpoint, &self.policy, stage);
         }
     }
@@ -146,6 +171,15 @@ impl Healer {
                     Greeted::Stranger => self.fail(stage),
                 }
             }
+            Step::Probing(opening) => match opening.handle_input(bytes) {
+                Greeted::NotYet => {}
+                Greeted::Done(_) => {
+                    stage.leave(opening.connection);
+                    self.cell.observe(Event::Answered);
+                    self.step = Step::Asleep;
+                }
+                Greeted::Stranger => self.probe_failed(stage),
+            },
             // The one answer it can get here is `OK`, possibly in two pieces.
             Step::Flushing { .. } if bytes.ends_with(b"\n") => {
                 let step = self.attempt.as_mut().map(|attempt| attempt.returning.flushed());
@@ -229,10 +263,21 @@ impl Healer {
         stage.alarm(self.endpoint, until);
     }
 
+    fn probe_failed(&mut self, stage: &mut Stage) {
+        if let Step::Probing(opening) = &self.step {
+            stage.leave(opening.connection);
+        }
+        let until = stage.now + self.backoff.wait(&mut stage.dice);
+        self.step = Step::Pausing { until };
+        stage.alarm(self.endpoint, until);
+    }
+
     pub(super) fn gone(&mut self, stage: &mut Stage) {
         // While it waits, the real one does not read: its next flush is answered by nobody, and late.
-        if matches!(self.step, Step::Opening(_) | Step::Flushing { .. }) {
-            self.fail(stage);
+        match self.step {
+            Step::Probing(_) => self.probe_failed(stage),
+            Step::Opening(_) | Step::Flushing { .. } => self.fail(stage),
+            _ => {}
         }
     }
 }

@@ -1,6 +1,7 @@
 //! One link of one worker: the counterpart of `link` and `driver` in the client crate, step for step, around the
 //! real pipeline and the real cell.
 
+use super::backoff::Backoff;
 use super::opening::{Greeted, Greeting, Opening};
 use super::watch::Watch;
 use crate::history::OperationId;
@@ -8,7 +9,7 @@ use crate::mutants::Mutant;
 use crate::process::Answer;
 use crate::stage::{Endpoint, Event as Happening, Stage};
 use crate::wire::ConnectionId;
-use peercache_core::health::{Event, Identified, Incarnation, PeerCell, Phase};
+use peercache_core::health::{Event, PeerCell, Phase};
 use peercache_core::pipeline::{Answered, Pipeline, PipelineLimits};
 use peercache_core::protocol::memcached::command::Command;
 use peercache_core::protocol::memcached::reply::Reply;
@@ -16,9 +17,6 @@ use peercache_core::replication::Lost;
 use peercache_core::spec::Policy;
 use std::sync::Arc;
 use std::time::Duration;
-
-const BACKOFF_FIRST: Duration = Duration::from_millis(200);
-const BACKOFF_MAX: Duration = Duration::from_secs(10);
 
 /// Who waits for an answer, and the value that came with it so far.
 #[derive(Debug)]
@@ -35,7 +33,9 @@ enum Step {
     Opening(Opening),
     Open(Open),
     /// Waits before it tries again.
-    Resting { until: Duration },
+    Resting {
+        until: Duration,
+    },
 }
 
 /// A connection that stands.
@@ -59,9 +59,9 @@ pub(super) struct Link {
     pipeline: Pipeline<Token>,
     /// The peer refused a moment ago; while it is down, requests fail at once.
     refusing: bool,
-    /// Who answered on the last connection.
-    incarnation: Option<Incarnation>,
-    backoff: Duration,
+    /// There was a connection once.
+    was_open: bool,
+    backoff: Backoff,
     step: Step,
 }
 
@@ -74,8 +74,8 @@ impl Link {
             policy,
             pipeline: Pipeline::new(PipelineLimits::default()),
             refusing: false,
-            incarnation: None,
-            backoff: BACKOFF_FIRST,
+            was_open: false,
+            backoff: Backoff::default(),
             step: Step::Idle,
         }
     }
@@ -112,17 +112,23 @@ impl Link {
     /// Requests wait, or a peer that is down has to be probed.
     fn has_work(&self, stage: &Stage) -> bool {
         let is_down = self.cell.state().phase() == Phase::Down;
-        let must_probe = self.refusing || self.incarnation.is_some() && is_down;
+        let must_probe = self.refusing || self.was_open && is_down;
         self.pipeline.has_output() || must_probe && !stage.has(Mutant::ProbesStopped)
     }
 
     /// Writes what the connection takes, and sets the alarm.
     fn flush(&mut self, stage: &mut Stage) {
         let Step::Open(open) = &mut self.step else { return };
+        let process = self.endpoint.process;
         loop {
             if open.written == open.output.len() {
                 open.output.clear();
                 open.written = 0;
+                // A read that was planned before the peer became unreadable is not sent any more.
+                let keeps = stage.has(Mutant::UnsentReadsKept) || stage.has(Mutant::UnreadableAsked);
+                if !keeps && !self.cell.state().is_readable() {
+                    self.pipeline.lose_unsent_reads(|token| lose(process, token, Lost::NotSent, stage));
+                }
                 self.pipeline.take_output(&mut open.output);
             }
             if open.output.is_empty() {
@@ -175,24 +181,14 @@ impl Link {
         stage.history.met(self.endpoint.process, self.peer, stage.now);
         if !stage.has(Mutant::IdentifySkipped) {
             self.cell.identify(greeting.incarnation);
-            self.met(greeting.incarnation, stage);
         }
-        self.backoff = BACKOFF_FIRST;
+        self.backoff.reset();
         self.refusing = false;
+        self.was_open = true;
         self.cell.observe(Event::Answered);
         let watch = Watch::new(stage.now, self.policy.silence);
         let output = Vec::new();
         self.step = Step::Open(Open { connection, watch, output, written: 0, alarm_at: None });
-    }
-
-    /// Reads that wait to be sent were meant for who was met before.
-    fn met(&mut self, incarnation: Incarnation, stage: &mut Stage) {
-        let another = self.incarnation.is_some_and(|known| known.compare(incarnation) == Identified::New);
-        self.incarnation = Some(incarnation);
-        if another {
-            let process = self.endpoint.process;
-            self.pipeline.lose_unsent_reads(|token| lose(process, token, Lost::NotSent, stage));
-        }
     }
 
     fn answers(&mut self, bytes: &[u8], stage: &mut Stage) {
@@ -236,10 +232,9 @@ impl Link {
         self.refusing = true;
         let process = self.endpoint.process;
         self.pipeline.lose_unsent(|token| lose(process, token, Lost::NotSent, stage));
-        let wait = self.backoff.mul_f64(1.0 + stage.dice.number(0..250) as f64 / 1000.0);
-        self.backoff = (self.backoff * 3 / 2).min(BACKOFF_MAX);
-        self.step = Step::Resting { until: stage.now + wait };
-        stage.alarm(self.endpoint, stage.now + wait);
+        let until = stage.now + self.backoff.wait(&mut stage.dice);
+        self.step = Step::Resting { until };
+        stage.alarm(self.endpoint, until);
     }
 
     /// A connection ended. One that owed nothing is only reopened.
@@ -285,8 +280,11 @@ impl Link {
         if abandoned && stage.has(Mutant::LinkClosedOnTimeout) {
             return self.hang_up(stage);
         }
+        if late {
+            self.cell.observe(Event::TimedOut);
+        }
         let Step::Open(open) = &mut self.step else { return };
-        open.watch.ring(late, abandoned, &self.cell, stage);
+        open.watch.ring(abandoned, &self.cell, stage);
     }
 
     /// What no link may do: closes the connection because an answer is late, and forgets what it owes.

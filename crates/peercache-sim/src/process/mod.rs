@@ -3,6 +3,7 @@
 //! ones.
 
 mod answer;
+mod backoff;
 mod healer;
 mod link;
 mod opening;

@@ -32,11 +32,8 @@ impl Watch {
         silence.into_iter().chain(pipeline.next_deadline()).min()
     }
 
-    /// Notices silence; the attempts that are over were ended before, `late` tells whether there were any.
-    pub(super) fn ring(&mut self, late: bool, abandoned: bool, cell: &PeerCell, stage: &Stage) {
-        if late {
-            cell.observe(Event::TimedOut);
-        }
+    /// Notices silence; attempts that are over were ended before.
+    pub(super) fn ring(&mut self, abandoned: bool, cell: &PeerCell, stage: &Stage) {
         if self.owed && !self.silent && self.heard + self.silence <= stage.now {
             self.silent = true;
             cell.observe(Event::Silent);

@@ -32,9 +32,8 @@ fn served_after_refusal(facts: &Facts<'_>, at: usize, write: &Operation, refused
     let is_wrong = |read: &Operation| {
         let is_later = read.process == write.process && read.key == write.key && read.began > refused;
         let Some(Told::Hit(value)) = read.told().filter(|_| is_later) else { return false };
-        let is_older = |writer: &Operation| {
-            writer.process == write.process && writer.ended_before(write.began)
-        };
+        let is_older =
+            |writer: &Operation| writer.process == write.process && writer.ended_before(write.began);
         value == own || facts.writer(value).is_some_and(|(_, writer)| is_older(writer))
     };
     let (read, operation) = facts.history.each().find(|(_, operation)| is_wrong(operation))?;

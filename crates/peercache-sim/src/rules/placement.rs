@@ -9,7 +9,11 @@ pub(super) fn check(facts: &Facts<'_>) -> Vec<Found> {
     let differs = |(at, operation): (usize, &crate::history::Operation)| {
         let first = placed.entry(operation.key).or_insert_with(|| operation.replicas.clone());
         let what = format!("#{at} goes to {:?}, others go to {first:?}", operation.replicas);
-        (*first != operation.replicas).then(|| Found { at: operation.began, key: Some(operation.key), what })
+        (*first != operation.replicas).then_some(Found {
+            at: operation.began,
+            key: Some(operation.key),
+            what,
+        })
     };
     facts.history.each().filter_map(differs).collect()
 }

@@ -1,7 +1,7 @@
 //! The command line: the noun first, then the verb, one verb a file.
 //!
-//! Commands read flags, call the rooms that do the work, and say what came of it. Exit codes: 0 when it is done,
-//! 1 when it is not or a key is missing, 2 when the command line is wrong.
+//! Commands read flags, call the rooms that do the work, and say what came of it. Exit codes: 0 when it is
+//! done, 1 when it is not or a key is missing, 2 when the command line is wrong.
 
 mod completions;
 mod config;
@@ -21,7 +21,6 @@ use crate::output::{Format, Output, print_error};
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 use std::ffi::OsString;
-use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -129,7 +128,7 @@ fn log_to_stderr() {
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none())
+        .with_ansi(false)
         .with_target(false)
         .init();
 }

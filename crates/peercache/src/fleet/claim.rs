@@ -1,9 +1,10 @@
 //! The right to start one peer, held by one command at a time.
 //!
-//! A claim is the peer's record in the state `starting` with its starter's identity. It is taken under the lock
-//! and outlives it, so that nobody waits for a daemon under the lock and still each id gets one daemon. A claim
-//! that is dropped before it was confirmed (an error, Ctrl-C) stops its daemon and gives the record back as it
-//! was. The claim of a starter that died is void: the next one stops the daemon that it may have left.
+//! A claim is the peer's record in the state `starting` with its starter's identity. It is taken under the
+//! lock and outlives it, so that nobody waits for a daemon under the lock and still each id gets one daemon.
+//! A claim that is dropped before it was confirmed (an error, Ctrl-C) stops its daemon and gives the record
+//! back as it was. The claim of a starter that died is void: the next one stops the daemon that it may have
+//! left.
 
 use super::look::{Condition, condition};
 use super::{GRACE, StartWish};
@@ -14,6 +15,9 @@ use peercache_agent::supervise::{Launched, Marker, Process, ProcessIdentity, Rea
 use peercache_core::spec::PeerId;
 use std::collections::BTreeSet;
 use std::process;
+
+/// How many strides there are for the search of another port: a prime, so that pids in a row all differ.
+const STRIDES: u32 = 97;
 
 /// A peer that this command, and no other, is starting.
 #[derive(Debug)]
@@ -55,15 +59,20 @@ impl Claim {
         })
     }
 
-    /// Takes the next free port, after somebody else was faster on this one.
-    pub(super) fn take_next_port(&mut self) -> Result<()> {
+    /// Stops the daemon, if it still runs, and takes the next free port, after somebody else was faster on
+    /// this one. A port that the user chose is kept.
+    pub(super) fn begin_again(&mut self) -> Result<()> {
         self.stop_daemon();
         let mut record = self.record.clone();
         record.set_process(None);
-        self.state.clone().change(|writer| {
-            let from = record.port.saturating_add(1);
-            record.port =
-                port::first_free(from, &ports_of_others(writer, &record.id)?).ok_or_else(no_port)?;
+        self.state.change(|writer| {
+            if !record.port_fixed {
+                let others = ports_of_others(writer, &record.id)?;
+                // Commands that lost against each other walk on with different strides.
+                let stride = 1 + process::id() % STRIDES;
+                let from = record.port.saturating_add(u16::try_from(stride)?);
+                record.port = port::first_free(from, &others).ok_or_else(no_port)?;
+            }
             anyhow::Ok(writer.put_peer(&record)?)
         })?;
         self.record = record;

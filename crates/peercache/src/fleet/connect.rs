@@ -1,35 +1,30 @@
-//! Opens a network from its records: a client, and whoever heals its peers beside it.
+//! Opens a network from its records.
 
 use super::look::{Condition, condition};
+use crate::Client;
 use crate::output::Failure;
 use crate::settings::Settings;
 use crate::state::{NetworkRecord, PeerRecord, Reader, State};
 use anyhow::Result;
-use peercache_client::Client;
-use peercache_control::Healer;
 use peercache_core::health::Phase;
 use peercache_core::spec::{NetworkName, NetworkSpec, PeerId, Policy};
 use peercache_core::topology::Topology;
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
-/// A network that can be talked to. Keep it whole: without the healer, a peer that was away stays unread.
+/// A network that can be talked to.
 #[derive(Debug)]
 pub(crate) struct Connected {
     /// Reads and writes.
     pub(crate) client: Client,
     /// The network's record.
     pub(crate) network: NetworkRecord,
-    _healer: Healer,
 }
 
 /// Opens the network `name`. Connects to nothing yet; must be called inside a tokio runtime.
 pub(crate) fn connect(state: &State, settings: &Settings, name: &NetworkName) -> Result<Connected> {
     let (network, peers) = state.read(|reader| read_network(reader, name))?;
-    let topology = topology(settings, &network, &peers)?;
-    let client = Client::open(Arc::new(topology));
-    let healer = Healer::spawn(client.network());
-    Ok(Connected { client, network, _healer: healer })
+    let client = Client::over(topology(settings, &network, &peers)?);
+    Ok(Connected { client, network })
 }
 
 /// A network and its peers, in the network's order.

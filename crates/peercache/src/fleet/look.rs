@@ -44,8 +44,8 @@ impl fmt::Display for Condition {
     }
 }
 
-/// How a peer of ours stands, from its record and the operating system. Of an attached one nothing is known but
-/// that it was there.
+/// How a peer of ours stands, from its record and the operating system. Of an attached one nothing is known
+/// but that it was there.
 pub(crate) fn condition(peer: &PeerRecord) -> Result<Condition, OpenError> {
     if !peer.managed {
         return Ok(Condition::Running);

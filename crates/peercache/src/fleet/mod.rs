@@ -1,8 +1,8 @@
 //! The peers of one state directory as running things: state and supervisor joined.
 //!
-//! State alone knows what was meant; the operating system alone knows what runs. Every command that needs both
-//! goes through here. The lock of the state is never held while a daemon is waited for: instead a start *claims*
-//! its peer in the state, and a claim is as good as its holder is alive.
+//! State alone knows what was meant; the operating system alone knows what runs. Every command that needs
+//! both goes through here. The lock of the state is never held while a daemon is waited for: instead a start
+//! *claims* its peer in the state, and a claim is as good as its holder is alive.
 
 mod claim;
 mod connect;

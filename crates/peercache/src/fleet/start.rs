@@ -20,6 +20,10 @@ use tokio::sync::watch;
 /// How often a start that may choose its port does so again after somebody else was faster.
 const PORT_TRIES: usize = 10;
 
+/// What every engine says of a port that is taken: memcached repeats the operating system's "Address already in
+/// use", ours has a sentence of its own.
+const IN_USE: &str = " in use";
+
 /// How a peer is to run.
 #[derive(Debug, Clone)]
 pub(crate) struct StartWish {
@@ -101,8 +105,8 @@ impl StartWish {
 #[error("interrupted; what had begun was stopped again")]
 pub(crate) struct Interrupted;
 
-/// Starts peers at once; the answers stand in the order of `wishes`. When `interrupted` comes first, those that
-/// do not run yet are given up, each with [`Interrupted`].
+/// Starts peers at once; the answers stand in the order of `wishes`. When `interrupted` comes first, those
+/// that do not run yet are given up, each with [`Interrupted`].
 pub(crate) async fn start_all(
     state: &State,
     wishes: impl IntoIterator<Item = (PeerId, StartWish)>,
@@ -174,8 +178,11 @@ async fn bring_up(state: &State, wish: &StartWish, claim: &mut Claim) -> Result<
         let daemon = claim.daemon().context("the daemon was just started")?;
         match wait_ready(daemon, address, READY_WITHIN).await {
             Ok(ready) => return Ok(ready),
-            Err(error) if !claim.record.port_fixed && is_lost_race(&error, address) => {
-                claim.take_next_port()?;
+            // A port that the user chose is tried again where it was taken for a moment only.
+            Err(error)
+                if is_lost_race(&error) && (!claim.record.port_fixed || port::is_free(address.port())) =>
+            {
+                claim.begin_again()?;
             }
             Err(error) => return Err(error.into()),
         }
@@ -185,11 +192,13 @@ async fn bring_up(state: &State, wish: &StartWish, claim: &mut Claim) -> Result<
     ))
 }
 
-/// Whether another program took the port between the choice and the start.
-fn is_lost_race(error: &NotReady, address: SocketAddr) -> bool {
+/// Whether another program took the port between the choice and the start. Often it has given it back by the
+/// time one looks (another peercache that searches holds each port for a moment), so the daemon's word
+/// counts.
+fn is_lost_race(error: &NotReady) -> bool {
     match error {
         NotReady::PortTaken { .. } | NotReady::Stranger { .. } => true,
-        NotReady::Exited { .. } => !port::is_free(address.port()),
+        NotReady::Exited { last_words, .. } => last_words.contains(IN_USE),
         NotReady::TimedOut { .. } | NotReady::Watch(_) => false,
     }
 }

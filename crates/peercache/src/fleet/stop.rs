@@ -27,8 +27,8 @@ pub(crate) async fn stop_all(state: &State, ids: &[PeerId]) -> Vec<(PeerId, Resu
     join_all(ids.iter().map(async |id| (id.clone(), stop(state, id).await))).await
 }
 
-/// Stops one peer of ours and waits until its process is gone. A process that is not the recorded one is never
-/// signalled, whatever its pid.
+/// Stops one peer of ours and waits until its process is gone. A process that is not the recorded one is
+/// never signalled, whatever its pid.
 pub(crate) async fn stop(state: &State, id: &PeerId) -> Result<Stop> {
     let (peer, processes) = state.read(|reader| {
         let peer = reader.peer(id)?.ok_or_else(|| unknown_peer(id))?;

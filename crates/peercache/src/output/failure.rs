@@ -61,7 +61,7 @@ pub(crate) fn sentence(error: &Error) -> String {
 }
 
 /// What to type next, if the error or one of its causes knows.
-pub(crate) fn hint_of(error: &Error) -> Option<String> {
+fn hint_of(error: &Error) -> Option<String> {
     error.chain().find_map(|cause| {
         let ours = cause.downcast_ref::<Failure>().map(|failure| failure.hint.clone());
         let state = || cause.downcast_ref::<StateError>().map(StateError::hint);

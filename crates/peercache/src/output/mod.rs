@@ -6,7 +6,7 @@
 mod failure;
 mod table;
 
-pub(crate) use failure::{Failure, WithHint, hint_of, print_error, sentence};
+pub(crate) use failure::{Failure, WithHint, print_error, sentence};
 pub(crate) use table::Table;
 
 use anstream::AutoStream;

@@ -1,9 +1,9 @@
-//! What a command does when its flags do not say: flags over environment (`PEERCACHE_…`) over `peercache.toml`
-//! over defaults.
+//! What a command does when its flags do not say: flags over environment (`PEERCACHE_…`) over
+//! `peercache.toml` over defaults.
 //!
-//! Every value knows where it came from, for `config show` and for its own error. All are checked at once, so a
-//! wrong one is found by the first command and not by the one that needs it. A flag of a single command is no
-//! setting: the command prefers it to what is here.
+//! Every value knows where it came from, for `config show` and for its own error. All are checked at once, so
+//! a wrong one is found by the first command and not by the one that needs it. A flag of a single command is
+//! no setting: the command prefers it to what is here.
 
 mod file;
 

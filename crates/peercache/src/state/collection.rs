@@ -1,8 +1,9 @@
 //! A folder with one file per record, and an index that lists them.
 //!
-//! The files are the truth. A record's file is written before the index and removed before it, so after a crash
-//! between the two they may differ by one name; the folder is what counts, and the next change under the lock
-//! writes the index anew from it. A *torn* index is an error all the same: it shows that something else is wrong.
+//! The files are the truth. A record's file is written before the index and removed before it, so after a
+//! crash between the two they may differ by one name; the folder is what counts, and the next change under
+//! the lock writes the index anew from it. A *torn* index is an error all the same: it shows that something
+//! else is wrong.
 
 use super::{StateError, files};
 use serde::Serialize;
@@ -41,7 +42,8 @@ pub(super) fn get<R: Record>(root: &Path, name: &R::Name) -> Result<Option<R>, S
     }
 }
 
-/// All records, by name. A file in the folder that is none of ours is passed over, unless it has the name of one.
+/// All records, by name. A file in the folder that is none of ours is passed over, unless it has the name of
+/// one.
 pub(super) fn all<R: Record>(root: &Path) -> Result<Vec<R>, StateError> {
     read_index::<R>(root)?;
     let mut records = Vec::new();

@@ -42,7 +42,7 @@ impl StateError {
                 format!("move {} away, or choose another --state-dir", path.display())
             }
             Self::Empty { path } | Self::Torn { path, .. } | Self::Foreign { path, .. } => format!(
-                "restore {0} from a backup, or move it away and create what it described anew: mv {0} {0}.bad",
+                "restore it from a backup, or move it away and create what it described anew: mv {0} {0}.bad",
                 path.display()
             ),
             Self::Newer { .. } => {

@@ -1,8 +1,8 @@
 //! Files that are read whole and written whole.
 //!
-//! A write makes a temporary file beside the target, syncs it, renames it over the target and syncs the folder:
-//! whatever happens, a reader sees the old file or the new one. Nothing here follows a symbolic link, so nobody
-//! who can place one in the state directory makes us read or overwrite something else.
+//! A write makes a temporary file beside the target, syncs it, renames it over the target and syncs the
+//! folder: whatever happens, a reader sees the old file or the new one. Nothing here follows a symbolic link,
+//! so nobody who can place one in the state directory makes us read or overwrite something else.
 
 use super::StateError;
 use rustix::fs::OFlags;

@@ -1,8 +1,8 @@
 //! The lock of a state directory, `.lock`: held while the state is read or changed, never while waiting for a
 //! daemon.
 //!
-//! The operating system drops it when its holder dies, so it cannot be left behind. Readers share it; where the
-//! directory is read-only and has no lock yet, they do without: each file by itself is whole anyway.
+//! The operating system drops it when its holder dies, so it cannot be left behind. Readers share it; where
+//! the directory is read-only and has no lock yet, they do without: each file by itself is whole anyway.
 
 use super::{StateError, files};
 use rustix::fs::OFlags;

@@ -9,8 +9,8 @@
 //! └── stats/             lab reports
 //! ```
 //!
-//! Every file is written whole and read whole; one that is torn, empty, foreign or newer is an error that names
-//! it, and is never replaced (P-70). Nothing here starts, stops or asks a daemon.
+//! Every file is written whole and read whole; one that is torn, empty, foreign or newer is an error that
+//! names it, and is never replaced (P-70). Nothing here starts, stops or asks a daemon.
 
 mod collection;
 mod error;

@@ -52,10 +52,10 @@ pub(crate) struct PeerRecord {
     pub(crate) state: PeerState,
     /// Whether we start and stop it. False is an attached peer, which somebody else runs.
     pub(crate) managed: bool,
-    /// Set when it was started as a member of a network that keeps several copies while another member ran: it
-    /// came back empty, so every client asks the next replica too where it misses (P-20). It stays set until the
-    /// peer leaves its network or starts together with all the others: a peer that fills by writes alone never
-    /// knows that it has everything.
+    /// Set when it was started as a member of a network that keeps several copies while another member ran:
+    /// it came back empty, so every client asks the next replica too where it misses (P-20). It stays set
+    /// until the peer leaves its network or starts together with all the others: a peer that fills by writes
+    /// alone never knows that it has everything.
     pub(crate) warming: bool,
     /// Its log, relative to the state directory.
     pub(crate) log: Option<String>,

@@ -1,3 +1,5 @@
+//! What a state directory keeps, in what form, and what it refuses to read.
+
 use super::*;
 use peercache_core::spec::{EngineKind, HashKind, OnDown, Replication, Vnodes};
 use std::os::unix::fs::PermissionsExt;

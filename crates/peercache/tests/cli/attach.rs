@@ -47,7 +47,7 @@ fn one_daemon_is_one_peer_and_one_id_one_daemon() {
 }
 
 #[test]
-fn a_peer_that_holds_items_enters_only_flushed_or_as_a_whole_fleet() {
+fn p40_a_peer_that_holds_items_enters_only_flushed_or_as_a_whole_fleet() {
     let world = World::new();
     let (first, second) = (Stranger::start(), Stranger::start());
     world.good(&format!("peer attach a {}", first.address));

@@ -3,7 +3,7 @@
 use crate::world::{Ran, World};
 
 #[test]
-fn a_wrong_command_line_is_2_with_one_reason() {
+fn p70_a_wrong_command_line_is_2_with_one_reason() {
     let world = World::new();
     for (args, words) in [
         ("peer start", "required"),

@@ -1,7 +1,8 @@
 //! The real binary on real daemons: what a user types, sees and keeps.
 //!
-//! Every test has a state directory of its own; whatever was started for it is gone when the test ends, however
-//! it ends. Nothing sleeps to be in time: what takes time is polled for, with a deadline.
+//! Every test has a state directory of its own; whatever was started for it is gone when the test ends,
+//! however it ends. Nothing sleeps to be in time: what takes time is polled for, with a deadline.
+#![allow(clippy::unwrap_used, reason = "a test that unwraps says where it failed")]
 
 mod attach;
 mod command_line;
@@ -12,5 +13,6 @@ mod settings;
 mod start_races;
 mod state_files;
 mod state_folder;
+mod terminal;
 mod up;
 mod world;

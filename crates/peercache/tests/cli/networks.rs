@@ -57,7 +57,7 @@ fn values_are_bytes_and_come_back_as_they_were() {
 }
 
 #[test]
-fn bad_keys_and_values_are_refused_before_anything_is_sent() {
+fn p60_bad_keys_and_values_are_refused_before_anything_is_sent() {
     let world = World::new();
     network_of(&world, &["p0"], 1);
     let run = |key: &str| {
@@ -77,7 +77,7 @@ fn bad_keys_and_values_are_refused_before_anything_is_sent() {
 }
 
 #[test]
-fn an_empty_network_says_so() {
+fn p21_an_empty_network_says_so() {
     let world = World::new();
     world.good("network create main");
     for words in ["set main k v", "get main k", "unset main k", "explain main k"] {
@@ -107,8 +107,8 @@ fn what_does_not_exist_is_named() {
 fn create_prints_its_promises_and_delete_leaves_the_peers() {
     let world = World::new();
     let out = world.good("network create main --replication 2 --vnodes 50 --hash md5 --on-down miss");
-    for words in ["2 copies", "md5, 50 points", "a plain miss", "next: peercache network add main"] {
-        assert!(out.contains(&words.replace("peercache", "")) || out.contains(words), "{words}: {out}");
+    for words in ["2 copies", "md5, 50 points", "a plain miss", "next: ", "network add main"] {
+        assert!(out.contains(words), "{words}: {out}");
     }
     world.good("peer start p0 --engine memcached");
     world.good("network add main p0");
@@ -123,7 +123,7 @@ fn create_prints_its_promises_and_delete_leaves_the_peers() {
 }
 
 #[test]
-fn a_peer_is_in_one_network_only() {
+fn p40_a_peer_is_in_one_network_only() {
     let world = World::new();
     network_of(&world, &["p0"], 1);
     world.good("network create other");
@@ -183,7 +183,7 @@ fn with_two_copies_a_killed_peer_costs_nothing_and_comes_back_warming() {
 }
 
 #[test]
-fn with_one_copy_the_error_names_the_peer() {
+fn p21_with_one_copy_the_error_names_the_peer() {
     let world = World::new();
     network_of(&world, &["p0"], 1);
     world.kill("p0");

@@ -1,6 +1,6 @@
 //! Many starts at once, and starts that die half way: one daemon for each id, and nothing left over.
 
-use crate::world::{Beside, Ran, World, wait_for};
+use crate::world::{Beside, Ran, World, free_port, wait_for};
 use rustix::process::Signal;
 use std::collections::BTreeSet;
 use std::os::unix::fs::{PermissionsExt, chown};
@@ -8,7 +8,7 @@ use std::os::unix::process::CommandExt;
 use std::{fs, thread};
 
 #[test]
-fn thirty_starts_at_once_ten_for_one_id_make_one_daemon_an_id() {
+fn p70_thirty_starts_at_once_ten_for_one_id_make_one_daemon_an_id() {
     let world = World::new();
     let ids: Vec<String> =
         (0..30).map(|number| if number < 10 { "same".into() } else { format!("p{number}") }).collect();
@@ -54,7 +54,7 @@ fn thirty_starts_at_once_ten_for_one_id_make_one_daemon_an_id() {
 #[test]
 fn what_a_dead_starter_left_is_stopped_by_the_next_start() {
     let world = World::new();
-    let mut command = world.command("peer start p0");
+    let mut command = world.command(&slow_start());
     command.env("MEMCACHED_PATH", world.slow_memcached());
     let mut starter = Beside::start(&world, command);
     wait_for("the daemon to be there", || world.daemons().len() == 1);
@@ -87,9 +87,9 @@ fn ctrl_c_during_a_start_leaves_nothing() {
 }
 
 #[test]
-fn a_start_that_cannot_be_written_down_is_undone() {
+fn p70_a_start_that_cannot_be_written_down_is_undone() {
     let world = World::new();
-    let mut command = as_nobody(&world, "peer start p0");
+    let mut command = as_nobody(&world, &slow_start());
     command.env("MEMCACHED_PATH", world.slow_memcached());
     let mut starter = Beside::start(&world, command);
     wait_for("the pid to be written down", || {
@@ -106,7 +106,7 @@ fn a_start_that_cannot_be_written_down_is_undone() {
 }
 
 #[test]
-fn a_folder_that_cannot_be_written_is_said_before_anything_starts() {
+fn p70_a_folder_that_cannot_be_written_is_said_before_anything_starts() {
     let world = World::new();
     let mut command = as_nobody(&world, "peer start p0 --engine memcached");
     fs::set_permissions(world.state(), fs::Permissions::from_mode(0o500)).unwrap();
@@ -114,6 +114,11 @@ fn a_folder_that_cannot_be_written_is_said_before_anything_starts() {
     assert_eq!(world.daemons(), []);
     let list = Ran::of(as_nobody_again(&world, "peer list").output().unwrap());
     assert_eq!(list.code, 0, "what is read-only can be read: {list:?}");
+}
+
+/// A start on a port that no other test takes while this one's daemon does not listen yet.
+fn slow_start() -> String {
+    format!("peer start p0 --port {}", free_port())
 }
 
 /// A command of a user whom permissions stop, and a state directory of that user's: root may write anywhere.

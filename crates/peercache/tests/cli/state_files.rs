@@ -15,7 +15,7 @@ fn quiet() -> World {
 }
 
 #[test]
-fn a_record_torn_at_any_byte_is_named_and_left_alone() {
+fn p70_a_record_torn_at_any_byte_is_named_and_left_alone() {
     let world = quiet();
     let path = world.state().join("peer/p0.json");
     let whole = fs::read(&path).unwrap();
@@ -32,7 +32,7 @@ fn a_record_torn_at_any_byte_is_named_and_left_alone() {
 }
 
 #[test]
-fn every_kind_of_wrong_file_has_its_sentence() {
+fn p70_every_kind_of_wrong_file_has_its_sentence() {
     let world = quiet();
     for (file, command) in [
         ("peer/p0.json", "peer show p0"),

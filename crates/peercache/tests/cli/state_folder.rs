@@ -14,7 +14,7 @@ fn with_full_disk(world: &World, args: &str) -> Ran {
 }
 
 #[test]
-fn on_a_full_disk_nothing_is_lost_and_nothing_left_running() {
+fn p70_on_a_full_disk_nothing_is_lost_and_nothing_left_running() {
     let world = World::new();
     world.good("peer start p0 --engine memcached");
     world.good("network create main");

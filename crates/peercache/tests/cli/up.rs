@@ -81,11 +81,12 @@ fn ctrl_c_while_it_starts_leaves_nothing_running_and_nothing_written() {
 #[test]
 fn ctrl_c_when_some_run_already_stops_those_too() {
     let world = World::new();
-    // The first daemon that takes the lock serves, the others wait.
+    // The first daemon that makes the folder serves, the others wait.
+    let (first, gate) = (world.path("first"), world.gate());
     let script = world.script(&format!(
-        "[ \"$1\" = -V ] && exec memcached -V\nmkdir '{}' 2>/dev/null && exec memcached \"$@\"\n\
-         while :; do sleep 0.01; done",
-        world.path("first").display()
+        "[ \"$1\" = -V ] && exec memcached -V\n\
+         mkdir '{}' 2>/dev/null && exec memcached \"$@\"\nread go < '{gate}'",
+        first.display()
     ));
     let mut command = world.command("up");
     command.env("MEMCACHED_PATH", script);

@@ -1,5 +1,6 @@
 //! A test's own state directory, the commands that are run on it, and the daemons that carry its mark.
 
+use rustix::fs::{CWD, FileType, Mode, mknodat};
 use rustix::process::{Pid, Signal, kill_process};
 use std::ffi::OsStr;
 use std::fs;
@@ -138,17 +139,25 @@ impl World {
         pid
     }
 
-    /// A memcached that answers `-V` at once and serves only when [`Self::release`] was called.
+    /// A memcached that answers `-V` at once and serves only when [`Self::release`] was called. It waits
+    /// inside the shell, so that it is one process.
     pub(crate) fn slow_memcached(&self) -> PathBuf {
-        let go = self.path("go");
+        let gate = self.gate();
         self.script(&format!(
-            "[ \"$1\" = -V ] && exec memcached -V\nuntil [ -e '{}' ]; do sleep 0.01; done\nexec memcached \"$@\"",
-            go.display()
+            "[ \"$1\" = -V ] && exec memcached -V\nread go < '{gate}'\nexec memcached \"$@\""
         ))
     }
 
+    /// A named pipe: who reads it waits until somebody writes.
+    pub(crate) fn gate(&self) -> String {
+        let path = self.path("gate");
+        mknodat(CWD, &path, FileType::Fifo, Mode::RUSR | Mode::WUSR | Mode::ROTH, 0).unwrap();
+        path.display().to_string()
+    }
+
+    /// Lets one slow memcached begin.
     pub(crate) fn release(&self) {
-        fs::write(self.path("go"), "").unwrap();
+        fs::write(self.path("gate"), "go\n").unwrap();
     }
 
     /// A shell script to stand where memcached should.

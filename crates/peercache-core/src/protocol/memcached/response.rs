@@ -1,7 +1,7 @@
 //! What servers answer, written for the wire.
 //!
-//! Each function appends one piece to `out`, whole lines only. Numbers are written without allocating; nothing
-//! is flushed: when bytes travel is decided by whoever owns the socket.
+//! Each function appends one piece to `out`, whole lines only. Numbers are written without allocating;
+//! nothing is flushed: when bytes travel is decided by whoever owns the socket.
 
 use alloc::vec::Vec;
 

@@ -1,7 +1,6 @@
 //! `lab replay`: a recorded trace against a network, read-through.
 
 use crate::cli::{Context, Ended};
-use crate::output::hint;
 use anyhow::Result;
 use clap::Args;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -47,13 +46,13 @@ impl Replay {
         let folder = context.state.stats_folder()?;
         let (bar, stop) = (Bar::new(), Stop::new());
         let watch = tokio::spawn(stop_on_interrupt(stop.clone()));
-        let run = replay::run(connected.client.clone(), &options, &bar, &stop).await;
+        let run = replay::run((*connected.client).clone(), &options, &bar, &stop).await;
         watch.abort();
         bar.0.finish_and_clear();
         let report = run?;
         context.output.result(&report, || report.to_text())?;
         let written = report.write_into(&folder)?;
-        hint(format!("the report is in {}", written.display()));
+        context.output.say(format_args!("the report is in {}", written.display()));
         Ok(Ended::done_if(report.stopped.is_none() && report.errors == 0))
     }
 }

@@ -1,7 +1,7 @@
 //! `network add`: peers enter a network, empty or as a whole fleet (P-40).
 //!
-//! What a peer held before could be served as this network's. So it enters empty, is emptied (`--flush`), or is
-//! part of a whole fleet that was placed by this very ring before (`--adopt`).
+//! What a peer held before could be served as this network's. So it enters empty, is emptied (`--flush`), or
+//! is part of a whole fleet that was placed by this very ring before (`--adopt`).
 
 use super::failure;
 use crate::cli::context::refuse_duplicates;

@@ -131,7 +131,9 @@ fn answer<T, E: RequestError>(
 fn warn_of_missed(context: &Context, missed: &[PeerId]) {
     if !missed.is_empty() {
         let list = joined(missed);
-        context.output.warn(format!("not confirmed by {list}: this command reads from there no more"));
+        context
+            .output
+            .warn(format_args!("not confirmed by {list}, which may have kept what was there before"));
     }
 }
 

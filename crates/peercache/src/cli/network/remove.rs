@@ -39,7 +39,9 @@ impl Remove {
         let removed: Vec<String> = ids.iter().map(ToString::to_string).collect();
         context.output.result(&json!({ "network": network, "removed": removed }), || {
             let (removed, rest) = (joined(&removed), quoted(&network.peers));
-            format!("removed {removed} from network {name}, which now has {rest}; what was on them is lost to it\n")
+            format!(
+                "removed {removed} from network {name}, which now has {rest}; what they hold is lost to it\n"
+            )
         })?;
         Ok(Ended::Done)
     }

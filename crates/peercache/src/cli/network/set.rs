@@ -21,7 +21,7 @@ pub(in crate::cli) struct Set {
     #[arg(allow_negative_numbers = true)]
     value: OsString,
     /// Seconds until it is gone [default: never]
-    #[arg(long, value_name = "SECONDS")]
+    #[arg(long, value_name = "SECONDS", allow_negative_numbers = true)]
     ttl: Option<u32>,
 }
 

@@ -71,7 +71,8 @@ impl Start {
         })
     }
 
-    /// Another weight moves keys of every peer of the network: that is a change of the network, not of a peer.
+    /// Another weight moves keys of every peer of the network: that is a change of the network, not of a
+    /// peer.
     fn refuse_new_weight_in_network(&self, context: &Context, known: &[Option<PeerRecord>]) -> Result<()> {
         let Some(weight) = self.weight else { return Ok(()) };
         for peer in known.iter().flatten().filter(|peer| peer.weight != weight) {

@@ -1,7 +1,7 @@
 //! `up`: peers and a network in one go, until Ctrl-C.
 //!
-//! It stops what it started, at whatever moment it is interrupted, and removes nothing: the next `up` takes the
-//! same ids. Two at once on one state directory: the second is refused, by the network's record.
+//! It stops what it started, at whatever moment it is interrupted, and removes nothing: the next `up` takes
+//! the same ids. Two at once on one state directory: the second is refused, by the network's record.
 
 mod prepare;
 mod watch;
@@ -45,7 +45,8 @@ pub(super) struct Up {
 
 impl Up {
     pub(super) async fn run(self, context: &Context) -> Result<Ended> {
-        // Before anything is started, so that there is no moment at which a Ctrl-C would leave a daemon behind.
+        // Before anything is started, so that there is no moment at which a Ctrl-C would leave a daemon
+        // behind.
         let mut signals = Signals::install()?;
         let choice = Engines::new()?.find(self.engine.unwrap_or(context.settings.engine))?;
         let prepared = Prepared::write(context, self.count(context), self.replication)?;

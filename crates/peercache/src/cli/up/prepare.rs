@@ -23,8 +23,8 @@ pub(super) struct Prepared {
 }
 
 impl Prepared {
-    /// Checks that nothing is in the way and writes the network's record, without peers: a network has peers when
-    /// they run.
+    /// Checks that nothing is in the way and writes the network's record, without peers: a network has peers
+    /// when they run.
     pub(super) fn write(context: &Context, peers: u16, replication: Option<Replication>) -> Result<Self> {
         let settings = &context.settings;
         let placement = Placement {

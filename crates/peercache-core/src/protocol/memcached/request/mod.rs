@@ -5,8 +5,8 @@
 //! are [`Key`]s, numbers are numbers, a body is as long as its header says.
 //!
 //! A request that is refused takes its body with it. memcached reads the body behind a header that it refuses
-//! as if it were commands, so whoever chooses a value could run `flush_all`; here such a body is swallowed when
-//! its length is known, and the connection is closed when it is not.
+//! as if it were commands, so whoever chooses a value could run `flush_all`; here such a body is swallowed
+//! when its length is known, and the connection is closed when it is not.
 
 use crate::key::Key;
 use memchr::memchr;
