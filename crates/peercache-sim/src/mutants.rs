@@ -32,6 +32,8 @@ pub enum Mutant {
     MissInsteadOfError,
     /// Peers that are down are asked like all others.
     DownAsked,
+    /// Nobody keeps the time of requests that wait for a connection.
+    OpeningUntimed,
     /// Nobody looks whether a peer that is down is back.
     ProbesStopped,
     /// A late answer closes the link, and what it owes is forgotten.
@@ -74,6 +76,7 @@ pub const MUTANTS: &[Mutation] = &[
     Mutation { breaks: "P-20", mutant: Mutant::MissDoubted },
     Mutation { breaks: "P-21", mutant: Mutant::MissInsteadOfError },
     Mutation { breaks: "P-25", mutant: Mutant::DownAsked },
+    Mutation { breaks: "P-25", mutant: Mutant::OpeningUntimed },
     Mutation { breaks: "P-26", mutant: Mutant::ProbesStopped },
     Mutation { breaks: "P-31", mutant: Mutant::LinkClosedOnTimeout },
     Mutation { breaks: "P-31", mutant: Mutant::DebtsIgnored },

@@ -61,7 +61,7 @@ const PLAIN: Scenario = Scenario {
     refusals_percent: 0,
     window: 64 * 1024,
     late_start: Duration::from_secs(2),
-    works_for: Duration::from_secs(6),
+    works_for: Duration::from_secs(5),
 };
 
 /// Every kind of run that the tests play.

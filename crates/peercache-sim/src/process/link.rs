@@ -45,7 +45,6 @@ struct Open {
     watch: Watch,
     output: Vec<u8>,
     written: usize,
-    alarm_at: Option<Duration>,
 }
 
 /// A link to one peer.
@@ -62,6 +61,8 @@ pub(super) struct Link {
     /// There was a connection once.
     was_open: bool,
     backoff: Backoff,
+    /// The earliest alarm that is set for a deadline.
+    alarm_at: Option<Duration>,
     step: Step,
 }
 
@@ -76,6 +77,7 @@ impl Link {
             refusing: false,
             was_open: false,
             backoff: Backoff::default(),
+            alarm_at: None,
             step: Step::Idle,
         }
     }
@@ -105,7 +107,18 @@ impl Link {
                 self.poll(stage);
             }
             Step::Open(_) => self.flush(stage),
+            Step::Opening(_) if !stage.has(Mutant::OpeningUntimed) => {
+                self.set_alarm(self.pipeline.next_deadline(), stage);
+            }
             Step::Idle | Step::Resting { .. } | Step::Opening(_) => {}
+        }
+    }
+
+    /// Sets an alarm, unless an earlier one is set: that one will ring in vain and be set anew.
+    fn set_alarm(&mut self, next: Option<Duration>, stage: &mut Stage) {
+        if let Some(at) = next.filter(|&at| self.alarm_at.is_none_or(|set| at < set)) {
+            self.alarm_at = Some(at);
+            stage.alarm(self.endpoint, at);
         }
     }
 
@@ -141,10 +154,7 @@ impl Link {
             }
         }
         let next = open.watch.next_alarm(&self.pipeline, stage.now);
-        if let Some(at) = next.filter(|&at| open.alarm_at.is_none_or(|set| at < set)) {
-            open.alarm_at = Some(at);
-            stage.alarm(self.endpoint, at);
-        }
+        self.set_alarm(next, stage);
     }
 
     /// Whether `id` is the connection this link has now.
@@ -182,13 +192,16 @@ impl Link {
         if !stage.has(Mutant::IdentifySkipped) {
             self.cell.identify(greeting.incarnation);
         }
+        if !stage.has(Mutant::OpeningUntimed) {
+            self.expire(stage);
+        }
         self.backoff.reset();
         self.refusing = false;
         self.was_open = true;
         self.cell.observe(Event::Answered);
         let watch = Watch::new(stage.now, self.policy.silence);
         let output = Vec::new();
-        self.step = Step::Open(Open { connection, watch, output, written: 0, alarm_at: None });
+        self.step = Step::Open(Open { connection, watch, output, written: 0 });
     }
 
     fn answers(&mut self, bytes: &[u8], stage: &mut Stage) {
@@ -256,19 +269,27 @@ impl Link {
     }
 
     pub(super) fn alarm(&mut self, stage: &mut Stage) {
-        match &mut self.step {
-            Step::Opening(opening) if opening.is_late(stage.now) => self.refused(stage),
-            Step::Resting { until } if *until <= stage.now => self.step = Step::Idle,
-            Step::Open(open) => {
-                open.alarm_at = None;
-                self.ring(stage);
+        if self.alarm_at.is_some_and(|at| at <= stage.now) {
+            self.alarm_at = None;
+        }
+        match &self.step {
+            Step::Opening(opening) => {
+                let is_late = opening.is_late(stage.now);
+                if !stage.has(Mutant::OpeningUntimed) {
+                    self.expire(stage);
+                }
+                if is_late {
+                    self.refused(stage);
+                }
             }
-            Step::Idle | Step::Opening(_) | Step::Resting { .. } => {}
+            Step::Resting { until } if *until <= stage.now => self.step = Step::Idle,
+            Step::Open(_) => self.ring(stage),
+            Step::Idle | Step::Resting { .. } => {}
         }
     }
 
-    /// Ends the attempts that are over.
-    fn ring(&mut self, stage: &mut Stage) {
+    /// Ends the attempts whose time is over.
+    fn expire(&mut self, stage: &mut Stage) {
         let process = self.endpoint.process;
         let mut late = false;
         let forgets = stage.has(Mutant::AmbiguousAsNotSent);
@@ -276,12 +297,17 @@ impl Link {
             late = true;
             lose(process, token, if forgets { Lost::NotSent } else { lost }, stage);
         });
+        if late {
+            self.cell.observe(Event::TimedOut);
+        }
+    }
+
+    /// Ends attempts, and notices silence.
+    fn ring(&mut self, stage: &mut Stage) {
+        self.expire(stage);
         let abandoned = self.pipeline.abandoned_writes() > 0;
         if abandoned && stage.has(Mutant::LinkClosedOnTimeout) {
             return self.hang_up(stage);
-        }
-        if late {
-            self.cell.observe(Event::TimedOut);
         }
         let Step::Open(open) = &mut self.step else { return };
         open.watch.ring(abandoned, &self.cell, stage);

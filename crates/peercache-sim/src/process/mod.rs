@@ -81,7 +81,7 @@ impl Process {
             missed: Vec::new(),
             keys: scenario.keys,
             writes: 0,
-            rest_max: Duration::from_micros(stage.dice.pick(&[15_000, 60_000, 200_000])),
+            rest_max: Duration::from_micros(stage.dice.pick(&[30_000, 80_000, 200_000])),
             works_until: scenario.works_for,
         }
     }

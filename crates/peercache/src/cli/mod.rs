@@ -125,10 +125,11 @@ fn log_to_stderr() {
         .with_default_directive(tracing_subscriber::filter::LevelFilter::WARN.into())
         .with_env_var("PEERCACHE_LOG")
         .from_env_lossy();
-    tracing_subscriber::fmt()
+    // A program that calls `run` may have a subscriber of its own, which stays.
+    let _ = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
         .with_ansi(false)
         .with_target(false)
-        .init();
+        .try_init();
 }

@@ -20,8 +20,8 @@ use tokio::sync::watch;
 /// How often a start that may choose its port does so again after somebody else was faster.
 const PORT_TRIES: usize = 10;
 
-/// What every engine says of a port that is taken: memcached repeats the operating system's "Address already in
-/// use", ours has a sentence of its own.
+/// What every engine says of a port that is taken: memcached repeats the operating system's "Address already
+/// in use", ours has a sentence of its own.
 const IN_USE: &str = " in use";
 
 /// How a peer is to run.
