@@ -14,6 +14,8 @@ pub enum Mutant {
     HintedHandoff,
     /// An attempt that was lost after sending counts as never sent.
     AmbiguousAsNotSent,
+    /// A follower's refusal is told, though the leader was never reached.
+    FollowerBelieved,
     /// A refused write does not delete what the followers stored.
     InvalidateSkipped,
     /// The verdict's peers stay readable.
@@ -68,6 +70,7 @@ pub const MUTANTS: &[Mutation] = &[
     Mutation { breaks: "P-12", mutant: Mutant::UnreadableAsked },
     Mutation { breaks: "P-13", mutant: Mutant::AmbiguousAsNotSent },
     Mutation { breaks: "P-13", mutant: Mutant::InvalidateSkipped },
+    Mutation { breaks: "P-13", mutant: Mutant::FollowerBelieved },
     Mutation { breaks: "P-14", mutant: Mutant::SettleSkipped },
     Mutation { breaks: "P-14", mutant: Mutant::SettledLate },
     Mutation { breaks: "P-14", mutant: Mutant::AckUnconfirmed },

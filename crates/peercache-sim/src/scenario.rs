@@ -26,6 +26,8 @@ pub struct Scenario {
     pub(crate) keys: usize,
     pub(crate) victims: Victims,
     pub(crate) troubles: &'static [Trouble],
+    /// Of a hundred peers, how many each process believes to be down, and as many to be warming, when it begins.
+    pub(crate) doubted_percent: u64,
     pub(crate) on_down: OnDown,
     /// Of a hundred values, how many each peer refuses.
     pub(crate) refusals_percent: u64,
@@ -57,6 +59,7 @@ const PLAIN: Scenario = Scenario {
     keys: 4,
     victims: Victims::Any,
     troubles: ALL_TROUBLES,
+    doubted_percent: 0,
     on_down: OnDown::Error,
     refusals_percent: 0,
     window: 64 * 1024,
@@ -107,4 +110,5 @@ pub const SCENARIOS: &[Scenario] = &[
         ..PLAIN
     },
     Scenario { name: "three processes", processes: 3, ..PLAIN },
+    Scenario { name: "doubtful beginnings", processes: 2, doubted_percent: 30, ..PLAIN },
 ];

@@ -48,6 +48,7 @@ scenarios! {
     one_copy = "one copy",
     refusals = "refusals",
     three_processes = "three processes",
+    doubtful_beginnings = "doubtful beginnings",
 }
 
 #[test]

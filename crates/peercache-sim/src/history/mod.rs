@@ -46,7 +46,9 @@ pub(crate) struct Asked {
     pub(crate) position: u8,
     pub(crate) ask: Ask,
     pub(crate) at: Duration,
+    /// Its outcome, and when that reached the request.
     pub(crate) outcome: Option<Outcome>,
+    pub(crate) answered: Option<Duration>,
 }
 
 /// How an operation ended.
@@ -177,10 +179,11 @@ impl History {
         self.operation(id).asks.push(asked);
     }
 
-    pub(crate) fn answered(&mut self, id: OperationId, position: u8, outcome: Outcome) {
+    pub(crate) fn answered(&mut self, id: OperationId, position: u8, outcome: Outcome, at: Duration) {
         let asks = self.operation(id).asks.iter_mut().rev();
         if let Some(asked) = asks.into_iter().find(|asked| asked.position == position) {
             asked.outcome = Some(outcome);
+            asked.answered = Some(at);
         }
     }
 

@@ -21,7 +21,7 @@ use healer::Healer;
 use link::Link;
 use peercache_core::health::Phase;
 use peercache_core::spec::{
-    EngineKind, HashKind, NetworkSpec, PeerSpec, Policy, Replication, Vnodes, Weight,
+    EngineKind, HashKind, NetworkSpec, PeerId, PeerSpec, Policy, Replication, Vnodes, Weight,
 };
 use peercache_core::topology::Topology;
 use request::Request;
@@ -59,7 +59,9 @@ impl Process {
         stage.dice.shuffle(&mut numbers);
         let is_foreign = index > 0 && stage.has(Mutant::ForeignRing);
         let spec = network(scenario, &numbers, if is_foreign { VNODES + 1 } else { VNODES });
-        let topology = Topology::build(&spec).expect("the peers of a scenario are distinct");
+        let phases: BTreeMap<PeerId, Phase> =
+            spec.peers.iter().map(|peer| (peer.id.clone(), believed(scenario, stage))).collect();
+        let topology = Topology::with_phases(&spec, |id| phases[id]).expect("the peers are distinct");
         let cell = |place: usize| Arc::clone(&topology.peers()[place].cell);
         let link = |worker, place| {
             let endpoint = Endpoint { process: index, port: Port::Link { worker, place } };
@@ -172,6 +174,15 @@ impl Process {
             (number, state.phase(), state.is_readable())
         };
         self.topology.peers().iter().zip(&self.numbers).map(standing).collect()
+    }
+}
+
+/// In which phase a process that begins believes a peer to be, as whoever remembers it might tell.
+fn believed(scenario: &Scenario, stage: &mut Stage) -> Phase {
+    match stage.dice.number(0..100) {
+        number if number < scenario.doubted_percent => Phase::Down,
+        number if number < 2 * scenario.doubted_percent => Phase::Warming,
+        _ => Phase::Up,
     }
 }
 

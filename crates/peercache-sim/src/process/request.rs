@@ -33,6 +33,14 @@ pub(super) struct Request {
     late_verdict: Option<Verdict>,
 }
 
+impl Request {
+    /// Whether some replica refused, or was asked to delete because it had.
+    fn was_refused(&self) -> bool {
+        let mut answers = self.answers.iter().flatten().map(Answer::outcome);
+        answers.any(|outcome| matches!(outcome, Outcome::Refused(_) | Outcome::Done | Outcome::NotFound))
+    }
+}
+
 impl Process {
     /// Begins `kind` on `key` from `worker`.
     pub(crate) fn begin(&mut self, worker: usize, key: usize, kind: Kind, stage: &mut Stage) {
@@ -102,7 +110,7 @@ impl Process {
         let Some(request) = self.requests.get_mut(&operation) else { return };
         request.waiting += 1;
         let place = router::peer_at(&request.set, position).get();
-        let asked = Asked { position, ask, at: stage.now, outcome: None };
+        let asked = Asked { position, ask, at: stage.now, outcome: None, answered: None };
         stage.history.asked(operation, asked);
         let process = self.index;
         if ask == Ask::Invalidate && stage.has(Mutant::InvalidateSkipped) {
@@ -136,7 +144,7 @@ impl Process {
     ) {
         let Some(request) = self.requests.get_mut(&operation) else { return };
         let mut outcome = answer.outcome();
-        stage.history.answered(operation, position, outcome.clone());
+        stage.history.answered(operation, position, outcome.clone(), stage.now);
         request.waiting -= 1;
         request.answers[usize::from(position)] = Some(answer);
         let is_read = matches!(request.kind, Kind::Get);
@@ -199,6 +207,11 @@ impl Process {
                 Told::Done { confirmed: Vec::new() }
             }
             replication::Answer::Ambiguous(_) => Told::Ambiguous,
+            replication::Answer::Unavailable
+                if stage.has(Mutant::FollowerBelieved) && request.was_refused() =>
+            {
+                Told::Refused
+            }
             replication::Answer::Unavailable => {
                 let is_read = matches!(request.kind, Kind::Get);
                 let lies = stage.has(Mutant::MissInsteadOfError);

@@ -11,11 +11,12 @@ pub(super) fn check(facts: &Facts<'_>) -> Vec<Found> {
         let Told::Done { confirmed } = &end.told else { return None };
         let what = if confirmed.is_empty() {
             format!("#{at} is acknowledged, and nobody confirmed it")
-        } else if let Some(peer) = confirmed.iter().find(|&&peer| !facts.executed(write, peer, false)) {
+        } else if let Some(peer) = confirmed.iter().find(|&&peer| !facts.executed(write, peer)) {
             format!("#{at} is told as confirmed by p{peer}, which did not execute it")
         } else {
             let readable = write.replicas.iter().zip(&end.readable).filter(|(_, readable)| **readable);
-            let (peer, _) = readable.into_iter().find(|(peer, _)| !facts.executed(write, **peer, true))?;
+            let lacks = |peer: usize| !facts.executed(write, peer) && !facts.deleted(write, peer);
+            let (peer, _) = readable.into_iter().find(|(peer, _)| lacks(**peer))?;
             format!("#{at} is acknowledged while p{peer}, which lacks it, is readable")
         };
         Some(Found { at: end.at, key: Some(write.key), what })

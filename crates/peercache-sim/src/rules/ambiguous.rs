@@ -3,7 +3,7 @@
 
 use super::Found;
 use super::facts::Facts;
-use crate::history::{Kind, Operation, Told};
+use crate::history::{End, Kind, Operation, Told};
 use std::time::Duration;
 
 pub(super) fn check(facts: &Facts<'_>) -> Vec<Found> {
@@ -12,7 +12,9 @@ pub(super) fn check(facts: &Facts<'_>) -> Vec<Found> {
         let end = write.end.as_ref()?;
         match end.told {
             Told::Unavailable { .. } => executed_after_all(facts, at, write),
-            Told::Refused => served_after_refusal(facts, at, write, end.at),
+            Told::Refused => {
+                kept_by_replica(facts, at, write, end).or_else(|| served_later(facts, at, write, end.at))
+            }
             _ => None,
         }
     };
@@ -26,8 +28,16 @@ fn executed_after_all(facts: &Facts<'_>, at: usize, write: &Operation) -> Option
     Some(Found { at: execution.at.max(write.began), key: Some(write.key), what })
 }
 
+/// A replica that stays readable and did not delete the key.
+fn kept_by_replica(facts: &Facts<'_>, at: usize, write: &Operation, end: &End) -> Option<Found> {
+    let readable = write.replicas.iter().zip(&end.readable).filter(|(_, readable)| **readable);
+    let (peer, _) = readable.into_iter().find(|(peer, _)| !facts.deleted(write, **peer))?;
+    let what = format!("#{at} was refused, and p{peer} may serve what was before it");
+    Some(Found { at: end.at, key: Some(write.key), what })
+}
+
 /// A later read of the same process that finds the refused value or what it was to replace.
-fn served_after_refusal(facts: &Facts<'_>, at: usize, write: &Operation, refused: Duration) -> Option<Found> {
+fn served_later(facts: &Facts<'_>, at: usize, write: &Operation, refused: Duration) -> Option<Found> {
     let Kind::Set(own) = &write.kind else { return None };
     let is_wrong = |read: &Operation| {
         let is_later = read.process == write.process && read.key == write.key && read.began > refused;

@@ -12,8 +12,7 @@ pub(super) fn check(facts: &Facts<'_>) -> Vec<Found> {
         let (Kind::Set(value), Some(end)) = (&write.kind, &write.end) else { return None };
         let late = facts.stored(value).iter().filter(|execution| execution.at > end.at);
         let is_too_late = |execution: &Execution, returned: &Returned| {
-            (returned.process, returned.peer) == (write.process, execution.peer)
-                && end.at <= returned.finished
+            (returned.process, returned.peer) == (write.process, execution.peer) && end.at < returned.finished
         };
         let find = |execution: &&&Execution| {
             let mut after = returns.iter().filter(|(_, cleaned)| execution.at > *cleaned);

@@ -1,6 +1,6 @@
 //! A history with the ways into it that several rules need.
 
-use crate::history::{Executed, Execution, History, Kind, Operation, Returned};
+use crate::history::{Executed, Execution, History, Kind, Operation, Returned, key_name};
 use crate::stage::Port;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -15,7 +15,7 @@ pub(super) struct Facts<'a> {
     /// Where and when each value was stored.
     stored: BTreeMap<&'a [u8], Vec<&'a Execution>>,
     /// Where and when each key was deleted.
-    deleted: BTreeMap<&'a [u8], Vec<&'a Execution>>,
+    deletes: BTreeMap<&'a [u8], Vec<&'a Execution>>,
 }
 
 impl<'a> Facts<'a> {
@@ -29,15 +29,15 @@ impl<'a> Facts<'a> {
             writes.entry(operation.key).or_default().push((at, operation));
         }
         let mut stored: BTreeMap<&[u8], Vec<&Execution>> = BTreeMap::new();
-        let mut deleted: BTreeMap<&[u8], Vec<&Execution>> = BTreeMap::new();
+        let mut deletes: BTreeMap<&[u8], Vec<&Execution>> = BTreeMap::new();
         for execution in &history.executions {
             match &execution.what {
                 Executed::Set { value, .. } => stored.entry(value).or_default().push(execution),
-                Executed::Delete { key } => deleted.entry(key).or_default().push(execution),
+                Executed::Delete { key } => deletes.entry(key).or_default().push(execution),
                 Executed::Get { .. } | Executed::Flush => {}
             }
         }
-        Self { history, writes, writers: history.each().filter_map(written).collect(), stored, deleted }
+        Self { history, writes, writers: history.each().filter_map(written).collect(), stored, deletes }
     }
 
     /// The writes of `key`, in the order in which they began.
@@ -55,22 +55,19 @@ impl<'a> Facts<'a> {
         self.stored.get(value.as_bytes()).map_or(&[], Vec::as_slice)
     }
 
-    /// Whether `peer` executed this write, or deleted its key for the same process, while it was open.
-    pub(super) fn executed(&self, operation: &Operation, peer: usize, or_deleted: bool) -> bool {
-        let Some(end) = &operation.end else { return false };
-        let is_it = |execution: &&&Execution| {
-            execution.peer == peer
-                && execution.endpoint.process == operation.process
-                && (operation.began..=end.at).contains(&execution.at)
-        };
-        let name = crate::history::key_name(operation.key);
-        let deleted = self.deleted.get(name.as_bytes()).map_or(&[][..], Vec::as_slice);
-        match &operation.kind {
-            Kind::Set(value) if self.stored(value).iter().any(|execution| is_it(&execution)) => true,
-            Kind::Set(_) if !or_deleted => false,
-            Kind::Set(_) | Kind::Delete => deleted.iter().any(|execution| is_it(&execution)),
+    /// Whether `peer` executed this write while it was open.
+    pub(super) fn executed(&self, write: &Operation, peer: usize) -> bool {
+        match &write.kind {
+            Kind::Set(value) => self.stored(value).iter().any(|execution| is_within(execution, write, peer)),
+            Kind::Delete => self.deleted(write, peer),
             Kind::Get => false,
         }
+    }
+
+    /// Whether `peer` deleted the write's key for its process while it was open.
+    pub(super) fn deleted(&self, write: &Operation, peer: usize) -> bool {
+        let deletes = self.deletes.get(key_name(write.key).as_bytes()).map_or(&[][..], Vec::as_slice);
+        deletes.iter().any(|execution| is_within(execution, write, peer))
     }
 
     /// When the peer was last emptied by this return; its beginning where it was not.
@@ -89,4 +86,12 @@ impl<'a> Facts<'a> {
                 && (began..=finished).contains(&execution.at)
         })
     }
+}
+
+/// Whether `peer` executed it for the process of `operation` while that was open.
+fn is_within(execution: &Execution, operation: &Operation, peer: usize) -> bool {
+    let ended = operation.end.as_ref().map_or(Duration::MAX, |end| end.at);
+    execution.peer == peer
+        && execution.endpoint.process == operation.process
+        && (operation.began..=ended).contains(&execution.at)
 }
