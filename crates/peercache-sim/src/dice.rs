@@ -1,5 +1,5 @@
-//! Everything that a run leaves to chance, from one seed: the same seed throws the same dice in every process and
-//! on every machine.
+//! Everything that a run leaves to chance, from one seed: the same seed throws the same dice in every
+//! process and on every machine.
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};

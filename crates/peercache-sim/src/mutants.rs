@@ -1,5 +1,5 @@
-//! Promises broken on purpose. Each mutant is a mistake that somebody could make in a driver or a decision; the
-//! rule of the promise it breaks must catch it, or the rule is blind.
+//! Promises broken on purpose. Each mutant is a mistake that somebody could make in a driver or a decision;
+//! the rule of the promise it breaks must catch it, or the rule is blind.
 
 /// A mistake, switched on for a whole run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

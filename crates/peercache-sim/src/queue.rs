@@ -1,5 +1,5 @@
-//! What is going to happen, by virtual time. Events of one moment happen in the order in which they were put in,
-//! so a run is the same whatever the heap does inside.
+//! What is going to happen, by virtual time. Events of one moment happen in the order in which they were
+//! put in, so a run is the same whatever the heap does inside.
 
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;

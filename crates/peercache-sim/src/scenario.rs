@@ -26,7 +26,8 @@ pub struct Scenario {
     pub(crate) keys: usize,
     pub(crate) victims: Victims,
     pub(crate) troubles: &'static [Trouble],
-    /// Of a hundred peers, how many each process believes to be down, and as many to be warming, when it begins.
+    /// Of a hundred peers, how many each process believes to be down, and as many to be warming, when it
+    /// begins.
     pub(crate) doubted_percent: u64,
     pub(crate) on_down: OnDown,
     /// Of a hundred values, how many each peer refuses.
@@ -109,6 +110,6 @@ pub const SCENARIOS: &[Scenario] = &[
         troubles: &[Trouble::Killed, Trouble::HungAndReset, Trouble::Reset, Trouble::Cut],
         ..PLAIN
     },
-    Scenario { name: "three processes", processes: 3, ..PLAIN },
-    Scenario { name: "doubtful beginnings", processes: 2, doubted_percent: 30, ..PLAIN },
+    Scenario { name: "three processes", processes: 3, lanes: 1, ..PLAIN },
+    Scenario { name: "doubtful beginnings", processes: 2, lanes: 1, doubted_percent: 30, ..PLAIN },
 ];

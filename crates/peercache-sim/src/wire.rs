@@ -1,8 +1,9 @@
 //! Connections that carry real bytes in both directions: in order, late by a seeded delay, torn where chance
 //! wants it, and lost with what was on its way.
 //!
-//! What a peer's host has received stays received: a peer executes it even when the connection is long gone, as
-//! real daemons do after SIGCONT (P-13). A window bounds what a peer can owe its host, as a socket buffer does.
+//! What a peer's host has received stays received: a peer executes it even when the connection is long
+//! gone, as real daemons do after SIGCONT (P-13). A window bounds what a peer can owe its host, as a socket
+//! buffer does.
 
 use crate::stage::{Endpoint, Event, Stage};
 use std::collections::BTreeMap;

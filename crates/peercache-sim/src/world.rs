@@ -1,5 +1,5 @@
-//! One run: peers, processes and the wire between them, driven by the queue of events until nothing is left to
-//! see. One thread, one seed, no clock but the queue's.
+//! One run: peers, processes and the wire between them, driven by the queue of events until nothing is left
+//! to see. One thread, one seed, no clock but the queue's.
 
 use crate::dice::Dice;
 use crate::faults::{self, Fault};
@@ -64,7 +64,8 @@ impl World {
     fn script(&mut self, scenario: &Scenario) -> Duration {
         for process in 0..scenario.processes {
             for lane in 0..scenario.workers * scenario.lanes {
-                // Workers do not begin together: some meet a peer for the first time when others know it well.
+                // Workers do not begin together: some meet a peer for the first time when others know it
+                // well.
                 let is_late = self.stage.dice.chance(50);
                 let latest = if is_late { scenario.late_start } else { Duration::from_millis(1) };
                 let at = self.stage.dice.duration(Duration::ZERO..latest);

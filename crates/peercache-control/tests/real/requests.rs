@@ -55,6 +55,13 @@ async fn a_life_of_no_seconds_is_over_at_once() {
 }
 
 #[tokio::test]
+async fn the_longest_life_is_long() {
+    let fleet = Fleet::start_with(2, 2, patient()).await;
+    fleet.client.set(b"k", b"v", SetOptions { flags: 0, ttl: Ttl::Seconds(u32::MAX) }).await.unwrap();
+    assert!(fleet.client.get(b"k").await.unwrap().is_some());
+}
+
+#[tokio::test]
 async fn deletes_tell_whether_anything_was_there() {
     let fleet = Fleet::start_with(3, 2, patient()).await;
     fleet.client.set(b"k", b"v", SetOptions::default()).await.unwrap();

@@ -1,5 +1,5 @@
-//! What happened in a run: what clients asked and were told, and beside it the truth, which no client sees: what
-//! every peer really executed, and when.
+//! What happened in a run: what clients asked and were told, and beside it the truth, which no client sees:
+//! what every peer really executed, and when.
 
 mod excerpt;
 

@@ -1,5 +1,5 @@
-//! One attempt's answer on its way from a link to the request that waits: the counterpart of the client crate's
-//! `answer`.
+//! One attempt's answer on its way from a link to the request that waits: the counterpart of the client
+//! crate's `answer`.
 
 use peercache_core::protocol::memcached::reply::{self, Reply};
 use peercache_core::replication::{Lost, Outcome};

@@ -1,4 +1,5 @@
-//! How long to leave a peer alone that does not answer: the client crate's `Backoff`, with dice instead of chance.
+//! How long to leave a peer alone that does not answer: the client crate's `Backoff`, with dice instead of
+//! chance.
 
 use crate::dice::Dice;
 use std::time::Duration;

@@ -1,5 +1,5 @@
-//! One link of one worker: the counterpart of `link` and `driver` in the client crate, step for step, around the
-//! real pipeline and the real cell.
+//! One link of one worker: the counterpart of `link` and `driver` in the client crate, step for step,
+//! around the real pipeline and the real cell.
 
 use super::backoff::Backoff;
 use super::opening::{Greeted, Greeting, Opening};

@@ -1,6 +1,6 @@
-//! One client process: its own topology and cells, one or two workers with their links, and a healer for every
-//! peer. Drivers are simulated, decisions are not: plan, gather, settle, pipeline, cell and return are the real
-//! ones.
+//! One client process: its own topology and cells, one or two workers with their links, and a healer for
+//! every peer. Drivers are simulated, decisions are not: plan, gather, settle, pipeline, cell and return
+//! are the real ones.
 
 mod answer;
 mod backoff;

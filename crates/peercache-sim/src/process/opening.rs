@@ -1,5 +1,5 @@
-//! Opening a connection and learning who answers, before the first request (P-33): the simulated counterpart of
-//! the client crate's `direct::open_greeted`, with its two time-outs.
+//! Opening a connection and learning who answers, before the first request (P-33): the simulated
+//! counterpart of the client crate's `direct::open_greeted`, with its two time-outs.
 
 use crate::stage::{Endpoint, Stage};
 use crate::wire::ConnectionId;

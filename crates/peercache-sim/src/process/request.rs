@@ -1,5 +1,5 @@
-//! One request from its plan to what the client is told: the counterpart of `client::request`, around the real
-//! plan, gather and settle.
+//! One request from its plan to what the client is told: the counterpart of `client::request`, around the
+//! real plan, gather and settle.
 
 use super::{Answer, Process};
 use crate::history::{Asked, End, Kind, OperationId, Told, key_name};

@@ -1,5 +1,5 @@
-//! A write is told as not executed only if it was not and never will be. After the leader's refusal, which is such
-//! an answer, no replica keeps what the write was to replace.
+//! A write is told as not executed only if it was not and never will be. After the leader's refusal, which
+//! is such an answer, no replica keeps what the write was to replace.
 
 use super::Found;
 use super::facts::Facts;

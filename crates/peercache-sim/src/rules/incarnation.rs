@@ -1,4 +1,5 @@
-//! No read is served from what an earlier run of the daemon stored, except to a process that never met that run.
+//! No read is served from what an earlier run of the daemon stored, except to a process that never met that
+//! run.
 
 use super::Found;
 use super::facts::Facts;

@@ -1,7 +1,7 @@
 //! The promises, as rules that a history keeps or breaks: one file each.
 //!
-//! A rule is written from the promise, not from the code that keeps it, and holds what clients were told against
-//! what the peers really executed.
+//! A rule is written from the promise, not from the code that keeps it, and holds what clients were told
+//! against what the peers really executed.
 
 mod acknowledged;
 mod ambiguous;
@@ -71,7 +71,7 @@ pub const RULES: &[Rule] = &[
     },
     Rule {
         promise: "P-12",
-        asks_for: "no value older than an acknowledged write of the reader's process, and none that nobody wrote",
+        asks_for: "no value that an acknowledged write of the reader's process replaced, or that nobody wrote",
         check: stale::check,
     },
     Rule {

@@ -1,5 +1,5 @@
-//! Some time after the last trouble, every process may read every peer again: peers that are down are probed, and
-//! what keeps a peer from being read ends.
+//! Some time after the last trouble, every process may read every peer again: peers that are down are
+//! probed, and what keeps a peer from being read ends.
 
 use super::Found;
 use super::facts::Facts;

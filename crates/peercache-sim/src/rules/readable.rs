@@ -1,4 +1,5 @@
-//! Reads go only to peers on which no acknowledged write is missing, and a return makes readable only such peers.
+//! Reads go only to peers on which no acknowledged write is missing, and a return makes readable only such
+//! peers.
 
 use super::Found;
 use super::facts::Facts;

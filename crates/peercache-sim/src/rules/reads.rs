@@ -1,6 +1,6 @@
-//! A read asks readable replicas in order, suspects last; it goes on exactly after a lost or refused attempt and
-//! after the miss of a warming replica; so a plain miss costs one round trip. Where a replica had no trouble all
-//! the time, no read fails, and what was stored there is found.
+//! A read asks readable replicas in order, suspects last; it goes on exactly after a lost or refused
+//! attempt and after the miss of a warming replica; so a plain miss costs one round trip. Where a replica
+//! had no trouble all the time, no read fails, and what was stored there is found.
 
 use super::Found;
 use super::facts::Facts;

@@ -1,4 +1,5 @@
-//! A read that no replica can decide is an error that names every replica, or, where the policy says so, a miss.
+//! A read that no replica can decide is an error that names every replica, or, where the policy says so, a
+//! miss.
 
 use super::Found;
 use super::facts::Facts;

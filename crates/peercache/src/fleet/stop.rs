@@ -42,7 +42,8 @@ pub(crate) async fn stop(state: &State, id: &PeerId) -> Result<Stop> {
     })?;
     let stopped = processes.last().map(|process: &ProcessIdentity| process.pid);
     tokio::task::spawn_blocking(move || stop_all_of(&processes)).await??;
-    write_down(state, &peer)?;
+    write_down(state, &peer)
+        .with_context(|| format!("peer {id} does not run any more, which could not be written down"))?;
     Ok(stopped.map_or(Stop::WasStopped, |pid| Stop::Stopped { pid }))
 }
 

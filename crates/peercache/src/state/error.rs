@@ -26,7 +26,7 @@ pub(crate) enum StateError {
     #[error("{} was written by a newer peercache (schema {found}; this one knows {known})", path.display())]
     Newer { path: PathBuf, found: u64, known: u64 },
     /// The change could not be written.
-    #[error("the state directory cannot be changed: {}: {source}; nothing was lost", path.display())]
+    #[error("the state directory cannot be changed: {}: {source}; it is as it was before", path.display())]
     Unwritable { path: PathBuf, source: io::Error },
     /// The lock could not be taken.
     #[error("the state directory cannot be locked: {}: {source}; nothing was changed", path.display())]

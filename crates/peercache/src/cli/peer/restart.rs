@@ -39,6 +39,11 @@ impl Restart {
 }
 
 async fn restart(context: &Context, id: &PeerId, wish: &StartWish, interrupt: Interrupt) -> Result<Started> {
+    // A daemon is not stopped, and its items with it, for a start that could not be written down.
+    context.state.change(|writer| match writer.peer(id)? {
+        Some(peer) => writer.put_peer(&peer),
+        None => Ok(()),
+    })?;
     stop(&context.state, id).await?;
     start(&context.state, id, wish, interrupt).await
 }
