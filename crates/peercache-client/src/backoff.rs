@@ -5,8 +5,8 @@ use std::time::Duration;
 const FIRST: Duration = Duration::from_millis(200);
 const MAX: Duration = Duration::from_secs(10);
 
-/// Waits that grow by half each time, from 200 ms to 10 s, each with up to a quarter more by chance, so that many
-/// who lost a peer together do not knock together.
+/// Waits that grow by half each time, from 200 ms to 10 s, each with up to a quarter more by chance, so that
+/// many who lost a peer together do not knock together.
 #[derive(Debug, Clone)]
 pub struct Backoff {
     next: Duration,

@@ -7,7 +7,7 @@ use crate::backoff::Backoff;
 use crate::direct::open_greeted;
 use crate::link::{LinkShared, LinkState};
 use crate::watch::Watch;
-use peercache_core::health::{Event, Identified, Phase};
+use peercache_core::health::{Event, Identified, Incarnation, Phase};
 use peercache_core::pipeline::{Answered, Malformed};
 use peercache_core::replication::Lost;
 use std::io;
@@ -25,12 +25,12 @@ pub(crate) async fn drive(link: Arc<LinkShared>) {
     let mut backoff = Backoff::default();
     while link.wait_for_work().await {
         match connect_in_time(&link).await {
-            Ok(stream) => {
+            Ok((stream, incarnation)) => {
                 backoff.reset();
                 link.connected();
                 let mut watch = Watch::new(link.network.now());
                 let end = pump(&link, stream, &mut watch).await;
-                link.disconnected(&end);
+                link.disconnected(&end, incarnation);
                 // Only now: a return must see the lost writes before it sees that no link owes any.
                 watch.set_debt(&link, false);
             }
@@ -43,7 +43,7 @@ pub(crate) async fn drive(link: Arc<LinkShared>) {
 }
 
 /// Connects, and meanwhile ends the attempts whose time is over: none of them is sent late.
-async fn connect_in_time(link: &LinkShared) -> Result<TcpStream, String> {
+async fn connect_in_time(link: &LinkShared) -> Result<(TcpStream, Incarnation), String> {
     let mut connecting = pin!(connect(link));
     loop {
         let deadline = link.lock().pipeline.next_deadline();
@@ -65,7 +65,7 @@ async fn connect_in_time(link: &LinkShared) -> Result<TcpStream, String> {
 }
 
 /// Opens the connection and learns who answers, before the first request (P-33).
-async fn connect(link: &LinkShared) -> Result<TcpStream, String> {
+async fn connect(link: &LinkShared) -> Result<(TcpStream, Incarnation), String> {
     let policy = link.network.topology().policy();
     let address = link.peer.spec.address;
     let (stream, greeting) = open_greeted(address, policy).await.map_err(|error| error.to_string())?;
@@ -74,7 +74,7 @@ async fn connect(link: &LinkShared) -> Result<TcpStream, String> {
         tracing::info!(peer = %id, %address, items = greeting.items, "another incarnation answers");
         link.network.stir();
     }
-    Ok(stream)
+    Ok((stream, greeting.incarnation))
 }
 
 /// How a connection ended.
@@ -201,8 +201,8 @@ impl LinkShared {
         }
     }
 
-    /// Hands over what is to be sent. A read that was planned before the peer became unreadable is not sent any
-    /// more: whoever answers now may be another incarnation, or miss a write.
+    /// Hands over what is to be sent. A read that was planned before the peer became unreadable is not sent
+    /// any more: whoever answers now may be another incarnation, or miss a write.
     fn take_output(&self, output: &mut Vec<u8>) {
         let mut state = self.lock();
         if !self.peer.cell.state().is_readable() {
@@ -236,7 +236,7 @@ impl LinkShared {
 
     /// A connection ended. One that owed nothing is only reopened; the attempt to do so shows how the peer
     /// is.
-    fn disconnected(&self, end: &End) {
+    fn disconnected(&self, end: &End, incarnation: Incarnation) {
         let trouble = match end {
             End::Dropped => return,
             End::Closed => "it closed the connection".to_owned(),
@@ -254,7 +254,7 @@ impl LinkShared {
         let wrote = state.pipeline.lose_sent(|collector| collectors.push(collector));
         drop(state);
         if wrote {
-            self.peer.cell.note_lost_writes();
+            self.peer.cell.note_lost_writes(incarnation);
             self.network.stir();
         }
         collectors.into_iter().for_each(|collector| collector.lost(Lost::Ambiguous));

@@ -1,5 +1,5 @@
-//! Time on one connection: when attempts are over, when the peer has been silent for too long, and whether the
-//! link owes it to a return to drain first.
+//! Time on one connection: when attempts are over, when the peer has been silent for too long, and whether
+//! the link owes it to a return to drain first.
 
 use crate::link::LinkShared;
 use peercache_core::health::Event;

@@ -1,5 +1,5 @@
-//! Carries out returns: one task a peer, asleep until the peer answers and may not be read. A peer that was down
-//! before any link met it has nobody else to look after it, so this looks whether it answers.
+//! Carries out returns: one task a peer, asleep until the peer answers and may not be read. A peer that was
+//! down before any link met it has nobody else to look after it, so this looks whether it answers.
 
 use crate::returning::{Return, ReturnFacts, ReturnStep};
 use peercache_client::direct::{self, DirectError};

@@ -1,4 +1,5 @@
-//! How evenly rings spread keys: the largest share of any owner against a fair one, over 1,000 random sets of ids.
+//! How evenly rings spread keys: the largest share of any owner against a fair one, over 1,000 random sets of
+//! ids.
 
 use peercache_core::ring::{Ring, RingMember};
 use peercache_core::spec::{HashKind, PeerId, Replication, Vnodes, Weight};

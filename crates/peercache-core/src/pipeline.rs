@@ -242,8 +242,8 @@ impl<T> Pipeline<T> {
         }
     }
 
-    /// The peer may not be read any more: gives back the reads that were never sent. Whatever else is unsent may
-    /// go.
+    /// The peer may not be read any more: gives back the reads that were never sent. Whatever else is unsent
+    /// may go.
     pub fn lose_unsent_reads(&mut self, mut lost: impl FnMut(T)) {
         if self.waiting.range(self.sent..).all(|entry| entry.effect != Effect::Reads) {
             return;

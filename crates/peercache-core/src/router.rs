@@ -4,7 +4,7 @@
 
 use crate::health::{PeerState, Phase};
 use crate::key::Key;
-use crate::replication::{Gather, Positions, ReadGather, Step, Verdict, WriteAllGather};
+use crate::replication::{Gather, Outcome, Positions, ReadGather, Step, Verdict, WriteAllGather};
 use crate::ring::{PeerIndex, ReplicaSet};
 use crate::topology::Topology;
 
@@ -77,9 +77,98 @@ pub fn peer_at(set: &ReplicaSet, position: u8) -> PeerIndex {
     set.as_slice()[usize::from(position)]
 }
 
+/// Tells the gather what a replica answered, in the light of how its peer stands now: a miss of a peer that
+/// has become unreadable or warming since the plan was made is passed to the next replica.
+pub fn observe(
+    topology: &Topology,
+    set: &ReplicaSet,
+    gather: &mut Gather,
+    position: u8,
+    outcome: Outcome,
+) -> Step {
+    let state = topology.peer(peer_at(set, position)).cell.state();
+    if outcome == Outcome::Miss && (!state.is_readable() || state.phase() == Phase::Warming) {
+        gather.distrust(position);
+    }
+    gather.observe(position, outcome)
+}
+
 /// Carries out what a verdict demands before the client may be told: makes replicas unreadable. Returns those
 /// that were readable until now.
 pub fn settle(topology: &Topology, set: &ReplicaSet, verdict: &Verdict) -> Positions {
     let clear = |position: &u8| topology.peer(peer_at(set, *position)).cell.clear_readable();
     verdict.unreadable.iter().filter(clear).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::health::Event;
+    use crate::replication::{Answer, Ask};
+    use crate::spec::{
+        EngineKind, HashKind, NetworkSpec, PeerId, PeerSpec, Policy, Replication, Vnodes, Weight,
+    };
+    use alloc::vec::Vec;
+
+    fn topology() -> Topology {
+        let peer = |id: &str| PeerSpec {
+            id: id.parse::<PeerId>().unwrap(),
+            address: ([127, 0, 0, 1], 1).into(),
+            weight: Weight::default(),
+            engine: EngineKind::Memcached,
+        };
+        let network = NetworkSpec {
+            name: "main".parse().unwrap(),
+            peers: ["a", "b", "c"].map(peer).into(),
+            replication: Replication::new(2).unwrap(),
+            vnodes: Vnodes::default(),
+            hash: HashKind::Xxh3,
+            policy: Policy::default(),
+        };
+        Topology::build(&network).unwrap()
+    }
+
+    fn key() -> Key<'static> {
+        Key::new(b"k").unwrap()
+    }
+
+    fn asked(step: &Step) -> Vec<u8> {
+        match step {
+            Step::Ask(positions, Ask::Request) => positions.iter().collect(),
+            _ => Vec::new(),
+        }
+    }
+
+    #[test]
+    fn p20_a_peer_that_is_down_or_may_miss_writes_is_not_read() {
+        let topology = topology();
+        let owner = plan(&topology, key(), Mode::Read).unwrap().set.owner();
+        topology.peer(owner).cell.observe(Event::Refused);
+        assert_eq!(asked(&plan(&topology, key(), Mode::Read).unwrap().first), [1]);
+        assert_eq!(asked(&plan(&topology, key(), Mode::WriteAll).unwrap().first), [1]);
+        topology.peer(owner).cell.observe(Event::Answered);
+        assert_eq!(asked(&plan(&topology, key(), Mode::Read).unwrap().first), [1], "it is returning");
+        assert_eq!(asked(&plan(&topology, key(), Mode::WriteAll).unwrap().first), [0, 1], "and takes writes");
+    }
+
+    #[test]
+    fn p20_the_miss_of_a_peer_that_forgot_meanwhile_is_passed_on() {
+        let topology = topology();
+        let Plan { set, mut gather, first } = plan(&topology, key(), Mode::Read).unwrap();
+        assert_eq!(asked(&first), [0]);
+        topology.peer(set.owner()).cell.clear_readable();
+        assert_eq!(asked(&observe(&topology, &set, &mut gather, 0, Outcome::Miss)), [1]);
+    }
+
+    #[test]
+    fn p10_settling_makes_unreadable_whoever_did_not_confirm() {
+        let topology = topology();
+        let Plan { set, mut gather, .. } = plan(&topology, key(), Mode::WriteAll).unwrap();
+        gather.observe(1, Outcome::Done);
+        let verdict = gather.expire();
+        assert!(matches!(verdict.answer, Answer::Done { .. }));
+        let cleared: Vec<u8> = settle(&topology, &set, &verdict).iter().collect();
+        assert_eq!(cleared, [0]);
+        assert!(!topology.peer(set.owner()).cell.state().is_readable());
+    }
 }

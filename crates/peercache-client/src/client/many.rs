@@ -10,6 +10,7 @@ use peercache_core::key::Key;
 use peercache_core::protocol::memcached::command::Command;
 use peercache_core::replication::{Outcome, Step};
 use peercache_core::router::{self, Mode, Plan};
+use peercache_core::topology::Topology;
 use std::collections::{BTreeMap, HashMap};
 
 /// Keys in one request (P-60).
@@ -41,7 +42,7 @@ pub(super) async fn get_many(client: &Client, keys: &[&[u8]]) -> Result<Vec<Opti
             asked.push(async move { (members, link.call(&Command::Get(&keys), deadline).await) });
         }
         while let Some((members, answer)) = asked.next().await {
-            take_part(&mut pending, &members, answer);
+            take_part(client.topology(), &mut pending, &members, answer);
         }
     }
     pending.into_iter().map(|pending| pending.finish(client)).collect()
@@ -64,7 +65,7 @@ fn next_parts(pending: &mut [Pending<'_>]) -> Vec<(usize, Vec<usize>)> {
 }
 
 /// Tells each key of a part what became of it.
-fn take_part(pending: &mut [Pending<'_>], members: &[usize], answer: Answer) {
+fn take_part(topology: &Topology, pending: &mut [Pending<'_>], members: &[usize], answer: Answer) {
     match answer {
         Answer::Values(found) => {
             let by_key: HashMap<_, _> = found.into_iter().map(|f| (f.key.clone(), f)).collect();
@@ -72,13 +73,17 @@ fn take_part(pending: &mut [Pending<'_>], members: &[usize], answer: Answer) {
                 let key = pending[member].key.as_bytes();
                 // The same key may have been asked for twice, so the value is not taken away.
                 let found: Vec<Found> = by_key.get(key).cloned().into_iter().collect();
-                pending[member].take(Answer::Values(found));
+                pending[member].take(topology, Answer::Values(found));
             }
         }
         Answer::Refused(refusal) => {
-            members.iter().for_each(|&member| pending[member].take(Answer::Refused(refusal.clone())));
+            members
+                .iter()
+                .for_each(|&member| pending[member].take(topology, Answer::Refused(refusal.clone())));
         }
-        Answer::Lost(lost) => members.iter().for_each(|&member| pending[member].take(Answer::Lost(lost))),
+        Answer::Lost(lost) => {
+            members.iter().for_each(|&member| pending[member].take(topology, Answer::Lost(lost)));
+        }
         Answer::Line(_) | Answer::Stats(_) => {}
     }
 }
@@ -91,10 +96,11 @@ impl<'k> Pending<'k> {
         Ok(Self { key, plan, answers, asked: 0 })
     }
 
-    fn take(&mut self, answer: Answer) {
+    fn take(&mut self, topology: &Topology, answer: Answer) {
         let outcome: Outcome = answer.outcome();
         self.answers[usize::from(self.asked)] = Some(answer);
-        self.plan.first = self.plan.gather.observe(self.asked, outcome);
+        let Plan { set, gather, first } = &mut self.plan;
+        *first = router::observe(topology, set, gather, self.asked, outcome);
     }
 
     fn finish(mut self, client: &Client) -> Result<Option<Value>, ReadError> {

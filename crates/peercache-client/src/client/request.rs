@@ -49,7 +49,7 @@ impl Client {
                 Some((position, answer)) => {
                     let outcome = answer.outcome();
                     answers[usize::from(position)] = Some(answer);
-                    gather.observe(position, outcome)
+                    router::observe(self.topology(), &set, &mut gather, position, outcome)
                 }
                 None => Step::Settled(gather.expire()),
             };

@@ -4,7 +4,7 @@
 //! consistent state with one load, and a return that raced with a missed write notices it.
 
 use super::{Event, Identified, Incarnation, Phase};
-use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 const PHASE_MASK: u64 = 0b111;
 const READABLE_BIT: u64 = 0b1000;
@@ -17,8 +17,8 @@ const CLEARS_SHIFT: u32 = 32;
 pub struct PeerState(u64);
 
 impl PeerState {
-    /// Whoever begins with a peer that is down does not know what it will have when it comes: it counts as having
-    /// forgotten.
+    /// Whoever begins with a peer that is down does not know what it will have when it comes: it counts as
+    /// having forgotten.
     const fn starting(phase: Phase) -> Self {
         let forgot = if matches!(phase, Phase::Down) { FORGOT_BIT } else { 0 };
         Self(READABLE_BIT | forgot).with_phase(phase)
@@ -91,8 +91,8 @@ pub struct PeerCell {
     incarnation: AtomicU64,
     /// Links that wait for answers to writes whose attempts are over (P-31).
     debts: AtomicU32,
-    /// Whether a link of this incarnation was lost with such writes unanswered: they may still be executed.
-    lost_writes: AtomicBool,
+    /// The incarnation that may still execute writes of a link that was lost; zero is none.
+    lost_writes: AtomicU64,
 }
 
 impl Default for PeerCell {
@@ -109,7 +109,7 @@ impl PeerCell {
             state: AtomicU64::new(PeerState::starting(phase).0),
             incarnation: AtomicU64::new(0),
             debts: AtomicU32::new(0),
-            lost_writes: AtomicBool::new(false),
+            lost_writes: AtomicU64::new(0),
         }
     }
 
@@ -173,10 +173,6 @@ impl PeerCell {
             let swap =
                 self.incarnation.compare_exchange(known, met.to_word(), Ordering::AcqRel, Ordering::Acquire);
             if swap.is_ok() {
-                if outcome == Identified::New {
-                    // Writes queued for the old process died with it.
-                    self.lost_writes.store(false, Ordering::Release);
-                }
                 return outcome;
             }
         }
@@ -204,15 +200,19 @@ impl PeerCell {
         self.debts.load(Ordering::Acquire)
     }
 
-    /// A link was lost with writes unanswered: the peer may still execute them, so it is unreadable too.
-    pub fn note_lost_writes(&self) {
-        self.lost_writes.store(true, Ordering::Release);
+    /// A link to `of` was lost with writes unanswered: that process may still execute them, so the peer is
+    /// unreadable too.
+    pub fn note_lost_writes(&self, of: Incarnation) {
+        self.lost_writes.store(of.to_word(), Ordering::Release);
         self.clear_readable();
     }
 
-    /// Whether writes on lost links may still be executed by this incarnation; asking forgets it.
+    /// Whether writes on lost links may still be executed by the incarnation last met; asking forgets it.
+    /// Writes queued for an earlier one died with it.
     pub fn take_lost_writes(&self) -> bool {
-        self.lost_writes.swap(false, Ordering::AcqRel)
+        let of = Incarnation::from_word(self.lost_writes.swap(0, Ordering::AcqRel));
+        let now = self.incarnation();
+        of.zip(now).is_some_and(|(of, now)| of.compare(now) == Identified::Same)
     }
 
     fn update(&self, next: impl Fn(PeerState) -> PeerState) -> Option<Transition> {
@@ -306,9 +306,13 @@ mod tests {
     #[test]
     fn writes_on_lost_links_die_with_the_process_that_held_them() {
         let cell = PeerCell::default();
-        cell.identify(Incarnation { pid: 7, started_s: 1000 });
-        cell.note_lost_writes();
+        let first = Incarnation { pid: 7, started_s: 1000 };
+        cell.identify(first);
+        cell.note_lost_writes(first);
         assert!(!cell.state().is_readable());
+        assert!(cell.take_lost_writes());
+        assert!(!cell.take_lost_writes(), "once");
+        cell.note_lost_writes(first);
         cell.identify(Incarnation { pid: 8, started_s: 1002 });
         assert!(!cell.take_lost_writes());
     }

@@ -110,6 +110,15 @@ impl Gather {
         }
     }
 
+    /// The replica at `position` has forgotten something since the request was planned: its miss must not
+    /// decide.
+    pub fn distrust(&mut self, position: u8) {
+        match self {
+            Self::Read(read) => read.distrust(position),
+            Self::WriteAll(_) => {}
+        }
+    }
+
     /// The request's time is over: attempts without an answer are lost, and the request settles.
     pub fn expire(&mut self) -> Verdict {
         match self {

@@ -47,6 +47,11 @@ impl ReadGather {
         }
     }
 
+    /// From now on this replica's miss decides nothing.
+    pub(super) fn distrust(&mut self, position: u8) {
+        self.warming.insert(position);
+    }
+
     pub(super) fn expire(&mut self) -> Verdict {
         Verdict { answer: Answer::Unavailable, unreadable: Positions::NONE }
     }

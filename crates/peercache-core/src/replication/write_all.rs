@@ -132,8 +132,8 @@ impl WriteAllGather {
         Verdict { answer, unreadable: unconfirmed.without(self.confirmed) }
     }
 
-    /// The most that is known of a write that nobody vouches for. A follower's refusal is no answer: the leader,
-    /// which was not reached, keeps what it has.
+    /// The most that is known of a write that nobody vouches for. A follower's refusal is no answer: the
+    /// leader, which was not reached, keeps what it has.
     fn unacknowledged(&self) -> Answer {
         match &self.refusal {
             _ if !self.ambiguous.is_empty() => Answer::Ambiguous(self.ambiguous),

@@ -49,6 +49,8 @@ pub(crate) struct Asked {
     /// Its outcome, and when that reached the request.
     pub(crate) outcome: Option<Outcome>,
     pub(crate) answered: Option<Duration>,
+    /// Whether the peer could vouch for a miss when its answer came: readable, and not warming.
+    pub(crate) vouches: bool,
 }
 
 /// How an operation ended.
@@ -179,11 +181,19 @@ impl History {
         self.operation(id).asks.push(asked);
     }
 
-    pub(crate) fn answered(&mut self, id: OperationId, position: u8, outcome: Outcome, at: Duration) {
+    pub(crate) fn answered(
+        &mut self,
+        id: OperationId,
+        position: u8,
+        outcome: Outcome,
+        state: PeerState,
+        at: Duration,
+    ) {
         let asks = self.operation(id).asks.iter_mut().rev();
         if let Some(asked) = asks.into_iter().find(|asked| asked.position == position) {
             asked.outcome = Some(outcome);
             asked.answered = Some(at);
+            asked.vouches = state.is_readable() && state.phase() != Phase::Warming;
         }
     }
 

@@ -9,7 +9,7 @@ use crate::mutants::Mutant;
 use crate::process::Answer;
 use crate::stage::{Endpoint, Event as Happening, Stage};
 use crate::wire::ConnectionId;
-use peercache_core::health::{Event, PeerCell, Phase};
+use peercache_core::health::{Event, Incarnation, PeerCell, Phase};
 use peercache_core::pipeline::{Answered, Pipeline, PipelineLimits};
 use peercache_core::protocol::memcached::command::Command;
 use peercache_core::protocol::memcached::reply::Reply;
@@ -42,6 +42,7 @@ enum Step {
 #[derive(Debug)]
 struct Open {
     connection: ConnectionId,
+    incarnation: Incarnation,
     watch: Watch,
     output: Vec<u8>,
     written: usize,
@@ -201,7 +202,8 @@ impl Link {
         self.cell.observe(Event::Answered);
         let watch = Watch::new(stage.now, self.policy.silence);
         let output = Vec::new();
-        self.step = Step::Open(Open { connection, watch, output, written: 0 });
+        let incarnation = greeting.incarnation;
+        self.step = Step::Open(Open { connection, incarnation, watch, output, written: 0 });
     }
 
     fn answers(&mut self, bytes: &[u8], stage: &mut Stage) {
@@ -262,7 +264,7 @@ impl Link {
         let lost = if stage.has(Mutant::AmbiguousAsNotSent) { Lost::NotSent } else { Lost::Ambiguous };
         let mut tokens = Vec::new();
         if self.pipeline.lose_sent(|token| tokens.push(token)) {
-            self.cell.note_lost_writes();
+            self.cell.note_lost_writes(open.incarnation);
         }
         tokens.into_iter().for_each(|token| lose(process, token, lost, stage));
         open.watch.set_debt(false, &self.cell);

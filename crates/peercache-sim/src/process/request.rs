@@ -110,7 +110,7 @@ impl Process {
         let Some(request) = self.requests.get_mut(&operation) else { return };
         request.waiting += 1;
         let place = router::peer_at(&request.set, position).get();
-        let asked = Asked { position, ask, at: stage.now, outcome: None, answered: None };
+        let asked = Asked { position, ask, at: stage.now, outcome: None, answered: None, vouches: false };
         stage.history.asked(operation, asked);
         let process = self.index;
         if ask == Ask::Invalidate && stage.has(Mutant::InvalidateSkipped) {
@@ -144,7 +144,8 @@ impl Process {
     ) {
         let Some(request) = self.requests.get_mut(&operation) else { return };
         let mut outcome = answer.outcome();
-        stage.history.answered(operation, position, outcome.clone(), stage.now);
+        let state = self.topology.peer(router::peer_at(&request.set, position)).cell.state();
+        stage.history.answered(operation, position, outcome.clone(), state, stage.now);
         request.waiting -= 1;
         request.answers[usize::from(position)] = Some(answer);
         let is_read = matches!(request.kind, Kind::Get);
@@ -153,7 +154,8 @@ impl Process {
         }
         let is_miss = outcome == Outcome::Miss;
         let is_lost = matches!(outcome, Outcome::Lost(_));
-        let step = request.gather.observe(position, outcome);
+        let Request { set, gather, .. } = request;
+        let step = router::observe(&self.topology, set, gather, position, outcome);
         let goes_on = matches!(step, Step::Ask(..)) && is_read;
         let nothing = |answer| Step::Settled(Verdict { answer, unreadable: Positions::NONE });
         let step = match step {

@@ -71,7 +71,7 @@ pub const RULES: &[Rule] = &[
     },
     Rule {
         promise: "P-12",
-        asks_for: "no value that an acknowledged write of the reader's process replaced, or that nobody wrote",
+        asks_for: "no value that an acknowledged write of the reader's process replaced or nobody wrote",
         check: stale::check,
     },
     Rule {

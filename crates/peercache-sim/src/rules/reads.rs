@@ -1,6 +1,7 @@
-//! A read asks readable replicas in order, suspects last; it goes on exactly after a lost or refused
-//! attempt and after the miss of a warming replica; so a plain miss costs one round trip. Where a replica
-//! had no trouble all the time, no read fails, and what was stored there is found.
+//! A read asks readable replicas in order, suspects last; it goes on exactly after a lost or refused attempt
+//! and after the miss of a replica that was warming, or has become unreadable since it was asked; so a plain
+//! miss costs one round trip. Where a replica had no trouble all the time, no read fails, and what was stored
+//! there is found.
 
 use super::Found;
 use super::facts::Facts;
@@ -41,7 +42,9 @@ fn out_of_order(read: &Operation) -> Option<String> {
     }
     let decides = |asked: &Asked| match asked.outcome {
         Some(Outcome::Hit) => true,
-        Some(Outcome::Miss) => read.states[usize::from(asked.position)].phase() != Phase::Warming,
+        Some(Outcome::Miss) => {
+            asked.vouches && read.states[usize::from(asked.position)].phase() != Phase::Warming
+        }
         _ => false,
     };
     let (last, before) = read.asks.split_last()?;
