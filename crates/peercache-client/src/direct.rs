@@ -54,6 +54,19 @@ pub enum DirectError {
     Stranger,
 }
 
+impl DirectError {
+    /// Whether it says something about this process, which has no descriptor or port left, and nothing about
+    /// the peer.
+    #[must_use]
+    pub fn is_our_own(&self) -> bool {
+        const ENFILE: i32 = 23;
+        const EMFILE: i32 = 24;
+        let Self::Io(error) = self else { return false };
+        let out_of_descriptors = matches!(error.raw_os_error(), Some(ENFILE | EMFILE));
+        out_of_descriptors || error.kind() == io::ErrorKind::AddrNotAvailable
+    }
+}
+
 /// Connects to a peer and greets it, each within the policy's time.
 ///
 /// # Errors

@@ -3,8 +3,9 @@
 //! The driver connects when there is something to send or the peer is down and has to be probed, greets, and
 //! then pumps until the connection ends. Its only loop over time is the backoff between attempts to connect.
 
+use crate::answer::Collector;
 use crate::backoff::Backoff;
-use crate::direct::open_greeted;
+use crate::direct::{DirectError, open_greeted};
 use crate::link::{LinkShared, LinkState};
 use crate::watch::Watch;
 use peercache_core::health::{Event, Identified, Incarnation, Phase};
@@ -22,28 +23,40 @@ const READ_BYTES: usize = 64 * 1024;
 
 /// The driver task of one link; ends when the link is dropped and owes nothing more.
 pub(crate) async fn drive(link: Arc<LinkShared>) {
+    let link = Driving(link);
+    let link = &*link.0;
     let mut backoff = Backoff::default();
     while link.wait_for_work().await {
-        match connect_in_time(&link).await {
+        match connect_in_time(link).await {
             Ok((stream, incarnation)) => {
-                backoff.reset();
-                link.connected();
-                let mut watch = Watch::new(link.network.now());
-                let end = pump(&link, stream, &mut watch).await;
-                link.disconnected(&end, incarnation);
-                // Only now: a return must see the lost writes before it sees that no link owes any.
-                watch.set_debt(&link, false);
+                link.connected(incarnation);
+                let mut watch = Watch::new(link);
+                let end = pump(link, stream, &mut watch).await;
+                if watch.has_heard() {
+                    backoff.reset();
+                }
+                link.disconnected(&end);
             }
-            Err(trouble) => {
-                link.refused(trouble);
+            Err(error) if error.is_our_own() => link.unable(error.to_string()),
+            Err(error) => {
+                link.refused(error.to_string());
                 link.wait_to_retry(backoff.wait()).await;
             }
         }
     }
 }
 
+/// However the driver ends, a panic and the end of its runtime among it, nobody is left waiting for it.
+struct Driving(Arc<LinkShared>);
+
+impl Drop for Driving {
+    fn drop(&mut self) {
+        self.0.abandon();
+    }
+}
+
 /// Connects, and meanwhile ends the attempts whose time is over: none of them is sent late.
-async fn connect_in_time(link: &LinkShared) -> Result<(TcpStream, Incarnation), String> {
+async fn connect_in_time(link: &LinkShared) -> Result<(TcpStream, Incarnation), DirectError> {
     let mut connecting = pin!(connect(link));
     loop {
         let deadline = link.lock().pipeline.next_deadline();
@@ -55,20 +68,20 @@ async fn connect_in_time(link: &LinkShared) -> Result<(TcpStream, Incarnation), 
         };
         tokio::select! {
             connected = &mut connecting => {
-                link.expire();
+                link.deliver(link.expire());
                 return connected;
             }
-            () = alarm => link.expire(),
+            () = alarm => link.deliver(link.expire()),
             () = link.wake.notified() => {}
         }
     }
 }
 
 /// Opens the connection and learns who answers, before the first request (P-33).
-async fn connect(link: &LinkShared) -> Result<(TcpStream, Incarnation), String> {
+async fn connect(link: &LinkShared) -> Result<(TcpStream, Incarnation), DirectError> {
     let policy = link.network.topology().policy();
     let address = link.peer.spec.address;
-    let (stream, greeting) = open_greeted(address, policy).await.map_err(|error| error.to_string())?;
+    let (stream, greeting) = open_greeted(address, policy).await?;
     if link.peer.cell.identify(greeting.incarnation) == Identified::New {
         let id = &link.peer.spec.id;
         tracing::info!(peer = %id, %address, items = greeting.items, "another incarnation answers");
@@ -91,7 +104,7 @@ enum End {
 }
 
 /// Moves bytes both ways until the connection ends.
-async fn pump<S: AsyncRead + AsyncWrite + Unpin>(link: &LinkShared, stream: S, watch: &mut Watch) -> End {
+async fn pump<S: AsyncRead + AsyncWrite + Unpin>(link: &LinkShared, stream: S, watch: &mut Watch<'_>) -> End {
     let (mut reader, mut writer) = tokio::io::split(stream);
     let mut output = Vec::new();
     let mut written = 0;
@@ -109,11 +122,18 @@ async fn pump<S: AsyncRead + AsyncWrite + Unpin>(link: &LinkShared, stream: S, w
         }
         // An alarm that is set too early rings in vain and is set anew; that is cheaper than moving it each
         // time.
-        if let Some(at) = watch.next_alarm(link).filter(|&at| alarm_at.is_none_or(|set| at < set)) {
+        if let Some(at) = watch.next_alarm().filter(|&at| alarm_at.is_none_or(|set| at < set)) {
             alarm.as_mut().reset(link.network.instant(at));
             alarm_at = Some(at);
         }
         tokio::select! {
+            // The alarm last: answers that have come are read before anybody is told that they did not, even
+            // if it was this process that stood still.
+            biased;
+            write = writer.write(&output[written..]), if written < output.len() => match write {
+                Ok(bytes) => written += bytes,
+                Err(error) => return End::Io(error),
+            },
             read = reader.read_buf(&mut input) => match read {
                 Ok(0) => return End::Closed,
                 Err(error) => return End::Io(error),
@@ -122,20 +142,25 @@ async fn pump<S: AsyncRead + AsyncWrite + Unpin>(link: &LinkShared, stream: S, w
                         return End::Malformed;
                     }
                     input.clear();
-                    watch.heard(link);
+                    watch.heard();
                 }
             },
-            write = writer.write(&output[written..]), if written < output.len() => match write {
-                Ok(bytes) => written += bytes,
-                Err(error) => return End::Io(error),
-            },
+            () = link.wake.notified() => {}
             () = alarm.as_mut(), if alarm_at.is_some() => {
                 alarm_at = None;
-                watch.ring(link);
+                watch.alarmed();
             }
-            () = link.wake.notified() => {}
         }
     }
+}
+
+/// Attempts whose time is over.
+pub(crate) struct Expired {
+    over: Vec<(Collector, Lost)>,
+    /// Whether a write among them was sent.
+    wrote: bool,
+    /// Whether the peer still owes answers to writes that nobody waits for.
+    pub(crate) owes_writes: bool,
 }
 
 impl LinkShared {
@@ -166,38 +191,52 @@ impl LinkShared {
         state.was_open && self.peer.cell.state().phase() == Phase::Down
     }
 
-    /// Waits before the next attempt to connect, but no longer than until somebody else has met the peer.
+    /// Waits before the next attempt to connect, but not while a request waits: one is only taken in while
+    /// the peer is live, so somebody else has met it.
     async fn wait_to_retry(&self, wait: Duration) {
         let until = tokio::time::Instant::now() + wait;
         loop {
-            let mut stirred = pin!(self.network.stirred());
-            stirred.as_mut().enable();
-            if self.lock().dropped || self.peer.cell.state().is_live() {
-                return;
+            {
+                let state = self.lock();
+                if state.dropped || state.pipeline.has_output() {
+                    return;
+                }
             }
             tokio::select! {
                 () = tokio::time::sleep_until(until) => return,
                 () = self.wake.notified() => {}
-                () = stirred => {}
             }
         }
     }
 
+    /// Whether the driver may go: a link that owes nothing but reads to a peer that hangs need not wait for
+    /// it.
     fn is_finished(&self) -> bool {
         let state = self.lock();
-        state.dropped && !state.pipeline.is_owed() && !state.pipeline.has_output()
+        state.dropped && !state.pipeline.is_owed_writes() && !state.pipeline.has_output()
     }
 
-    /// Ends the attempts whose time is over.
-    pub(crate) fn expire(&self) {
-        let mut late = false;
-        self.lock().pipeline.expire(self.network.now(), |collector, lost| {
-            late = true;
-            collector.lost(lost);
-        });
-        if late {
+    /// Takes out the attempts whose time is over; [`Self::deliver`] tells those who wait.
+    pub(crate) fn expire(&self) -> Expired {
+        let mut state = self.lock();
+        let before = state.pipeline.abandoned_writes();
+        let mut over = Vec::new();
+        state.pipeline.expire(self.network.now(), |collector, lost| over.push((collector, lost)));
+        let abandoned = state.pipeline.abandoned_writes();
+        Expired { over, wrote: abandoned > before, owes_writes: abandoned > 0 }
+    }
+
+    /// Tells those whose time is over. A write among them makes the peer unreadable first, whether or not
+    /// anybody still waits for it (P-13).
+    pub(crate) fn deliver(&self, expired: Expired) {
+        if expired.wrote {
+            self.peer.cell.clear_readable();
+            self.network.stir();
+        }
+        if !expired.over.is_empty() {
             self.network.observe(&self.peer, Event::TimedOut);
-            self.ring_drained();
+            expired.over.into_iter().for_each(|(collector, lost)| collector.lost(lost));
+            self.wake_parked();
         }
     }
 
@@ -210,15 +249,16 @@ impl LinkShared {
         }
         state.pipeline.take_output(output);
         drop(state);
-        self.ring_drained();
+        self.wake_parked();
     }
 
-    fn connected(&self) {
+    fn connected(&self, incarnation: Incarnation) {
         {
             let mut state = self.lock();
             state.trouble = None;
             state.refusing = false;
             state.was_open = true;
+            state.connected_to = Some(incarnation);
         }
         self.network.observe(&self.peer, Event::Answered);
     }
@@ -226,17 +266,21 @@ impl LinkShared {
     /// No connection: whatever waits was never sent.
     fn refused(&self, trouble: String) {
         self.network.observe(&self.peer, Event::Refused);
-        let mut state = self.lock();
-        state.trouble = Some(trouble);
-        state.refusing = true;
-        state.pipeline.lose_unsent(|collector| collector.lost(Lost::NotSent));
-        drop(state);
-        self.ring_drained();
+        self.lock().refusing = true;
+        self.unable(trouble);
     }
 
-    /// A connection ended. One that owed nothing is only reopened; the attempt to do so shows how the peer
-    /// is.
-    fn disconnected(&self, end: &End, incarnation: Incarnation) {
+    /// No connection, which says nothing of the peer.
+    fn unable(&self, trouble: String) {
+        let mut state = self.lock();
+        state.trouble = Some(trouble);
+        state.pipeline.lose_unsent(|collector| collector.lost(Lost::NotSent));
+        drop(state);
+        self.wake_parked();
+    }
+
+    /// A connection ended. Where nothing was owed, that says nothing yet: the next attempt to connect will.
+    fn disconnected(&self, end: &End) {
         let trouble = match end {
             End::Dropped => return,
             End::Closed => "it closed the connection".to_owned(),
@@ -250,21 +294,37 @@ impl LinkShared {
         state.trouble = Some(trouble);
         // A peer that is down is probed until it is back, whether or not anybody asks.
         state.refusing = self.peer.cell.state().phase() == Phase::Down;
+    }
+
+    /// Gives up what was sent on a connection that is gone. Whoever waits is told after the peer was made
+    /// unreadable.
+    pub(crate) fn lose_sent(&self) {
+        let mut state = self.lock();
         let mut collectors = Vec::new();
         let wrote = state.pipeline.lose_sent(|collector| collectors.push(collector));
+        let lost_by = state.connected_to.take().filter(|_| wrote);
         drop(state);
-        if wrote {
+        if let Some(incarnation) = lost_by {
             self.peer.cell.note_lost_writes(incarnation);
             self.network.stir();
         }
         collectors.into_iter().for_each(|collector| collector.lost(Lost::Ambiguous));
-        self.ring_drained();
+        self.wake_parked();
+    }
+
+    /// The driver is gone: nothing will be sent any more.
+    fn abandon(&self) {
+        self.lock().dropped = true;
+        self.lose_sent();
+        self.unable("nobody drives its connection any more".to_owned());
     }
 
     fn handle_input(&self, bytes: &[u8]) -> Result<(), Malformed> {
-        self.lock().pipeline.handle_input(bytes, |answered| match answered {
+        let handled = self.lock().pipeline.handle_input(bytes, |answered| match answered {
             Answered::Part(collector, reply) => collector.part(reply),
             Answered::Last(collector, reply) => collector.last(reply),
-        })
+        });
+        self.wake_parked();
+        handled
     }
 }

@@ -6,6 +6,7 @@
 use crate::answer::{Answer, Collector};
 use crate::driver;
 use crate::network::Network;
+use peercache_core::health::Incarnation;
 use peercache_core::pipeline::{Pipeline, PipelineLimits};
 use peercache_core::protocol::memcached::command::Command;
 use peercache_core::replication::Lost;
@@ -41,7 +42,9 @@ pub(crate) struct LinkState {
     pub(crate) refusing: bool,
     /// There was a connection once.
     pub(crate) was_open: bool,
-    /// Nobody will push any more.
+    /// Who answers on the connection, while there is one.
+    pub(crate) connected_to: Option<Incarnation>,
+    /// Nobody will push any more, or nobody drives any more.
     pub(crate) dropped: bool,
 }
 
@@ -49,7 +52,14 @@ impl Link {
     /// A link that will connect when it is first used. Must be called inside a tokio runtime.
     pub(crate) fn open(network: Arc<Network>, peer: TopologyPeer) -> Self {
         let pipeline = Pipeline::new(PipelineLimits::default());
-        let state = LinkState { pipeline, trouble: None, refusing: false, was_open: false, dropped: false };
+        let state = LinkState {
+            pipeline,
+            trouble: None,
+            refusing: false,
+            was_open: false,
+            connected_to: None,
+            dropped: false,
+        };
         let shared = LinkShared {
             network,
             peer,
@@ -75,7 +85,7 @@ impl Link {
                 }
             }
         };
-        // The driver keeps the deadline and answers every collector; it only vanishes with the runtime.
+        // The driver keeps the deadline and answers every collector, at the latest when it is dropped itself.
         pushed.await.unwrap_or(Answer::Lost(Lost::Ambiguous))
     }
 
@@ -120,7 +130,7 @@ impl LinkShared {
 
     fn push(&self, command: &Command<'_>, deadline: Duration) -> Result<Pushed, NotPushed> {
         let mut state = self.lock();
-        if state.refusing && !self.peer.cell.state().is_live() {
+        if state.dropped || state.refusing && !self.peer.cell.state().is_live() {
             return Err(NotPushed::Refusing);
         }
         if state.pipeline.is_full() {
@@ -133,7 +143,7 @@ impl LinkShared {
         Ok(answer)
     }
 
-    pub(crate) fn ring_drained(&self) {
+    pub(crate) fn wake_parked(&self) {
         self.drained.notify_waiters();
     }
 }

@@ -5,67 +5,96 @@ use crate::link::LinkShared;
 use peercache_core::health::Event;
 use std::time::Duration;
 
-/// Keeps the deadlines and the silence of one connection.
-pub(crate) struct Watch {
+/// Keeps the deadlines and the silence of one connection. Its end is the end of the connection.
+pub(crate) struct Watch<'a> {
+    link: &'a LinkShared,
     /// When the peer was last heard, or began to owe.
-    heard: Duration,
-    owed: bool,
-    silent: bool,
+    heard_at: Duration,
+    has_heard: bool,
+    owing: Owing,
     in_debt: bool,
 }
 
-impl Watch {
-    pub(crate) fn new(now: Duration) -> Self {
-        Self { heard: now, owed: false, silent: false, in_debt: false }
+/// What the peer owes on this connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Owing {
+    Nothing,
+    Answers,
+    /// It has been silent for so long that it counts as down.
+    Silence,
+}
+
+impl<'a> Watch<'a> {
+    pub(crate) fn new(link: &'a LinkShared) -> Self {
+        let heard_at = link.network.now();
+        Self { link, heard_at, has_heard: false, owing: Owing::Nothing, in_debt: false }
     }
 
-    /// When [`Self::ring`] has something to do.
-    pub(crate) fn next_alarm(&mut self, link: &LinkShared) -> Option<Duration> {
-        let state = link.lock();
-        let owed = state.pipeline.is_owed();
-        if owed && !self.owed {
-            self.heard = link.network.now();
+    /// When [`Self::alarmed`] may have something to do.
+    pub(crate) fn next_alarm(&mut self) -> Option<Duration> {
+        let state = self.link.lock();
+        match (state.pipeline.is_owed(), self.owing) {
+            (false, _) => self.owing = Owing::Nothing,
+            (true, Owing::Nothing) => {
+                self.owing = Owing::Answers;
+                self.heard_at = self.link.network.now();
+            }
+            (true, Owing::Answers | Owing::Silence) => {}
         }
-        self.owed = owed;
-        let silence = (owed && !self.silent).then(|| self.silent_at(link));
+        let silence = (self.owing == Owing::Answers).then(|| self.silent_at());
         silence.into_iter().chain(state.pipeline.next_deadline()).min()
     }
 
-    fn silent_at(&self, link: &LinkShared) -> Duration {
-        self.heard + link.network.topology().policy().silence
+    fn silent_at(&self) -> Duration {
+        self.heard_at + self.link.network.topology().policy().silence
     }
 
     /// Ends attempts that are over, and notices silence.
-    pub(crate) fn ring(&mut self, link: &LinkShared) {
-        link.expire();
-        let abandoned = link.lock().pipeline.abandoned_writes() > 0;
-        if self.owed && !self.silent && self.silent_at(link) <= link.network.now() {
-            self.silent = true;
-            link.network.observe(&link.peer, Event::Silent);
+    pub(crate) fn alarmed(&mut self) {
+        let expired = self.link.expire();
+        // The debt before the news: a return must not begin between the two.
+        self.set_debt(expired.owes_writes);
+        self.link.deliver(expired);
+        if self.owing == Owing::Answers && self.silent_at() <= self.link.network.now() {
+            self.owing = Owing::Silence;
+            self.link.network.observe(&self.link.peer, Event::Silent);
         }
-        self.set_debt(link, abandoned);
     }
 
     /// The peer answered something.
-    pub(crate) fn heard(&mut self, link: &LinkShared) {
-        self.heard = link.network.now();
-        self.silent = false;
-        let abandoned = link.lock().pipeline.abandoned_writes() > 0;
-        self.set_debt(link, abandoned);
-        link.network.observe(&link.peer, Event::Answered);
+    pub(crate) fn heard(&mut self) {
+        self.heard_at = self.link.network.now();
+        self.has_heard = true;
+        self.owing = Owing::Nothing;
+        let owes_writes = self.link.lock().pipeline.abandoned_writes() > 0;
+        self.set_debt(owes_writes);
+        self.link.network.observe(&self.link.peer, Event::Answered);
+    }
+
+    /// Whether the peer answered anything on this connection.
+    pub(crate) fn has_heard(&self) -> bool {
+        self.has_heard
     }
 
     /// Tells the cell whether this link must drain before a return may clean (P-31).
-    pub(crate) fn set_debt(&mut self, link: &LinkShared, in_debt: bool) {
+    fn set_debt(&mut self, in_debt: bool) {
         if in_debt == self.in_debt {
             return;
         }
         self.in_debt = in_debt;
         if in_debt {
-            link.peer.cell.add_debt();
+            self.link.peer.cell.add_debt();
         } else {
-            link.peer.cell.settle_debt();
-            link.network.stir();
+            self.link.peer.cell.settle_debt();
+            self.link.network.stir();
         }
+    }
+}
+
+impl Drop for Watch<'_> {
+    fn drop(&mut self) {
+        // In this order: a return must see the lost writes before it sees that no link owes any.
+        self.link.lose_sent();
+        self.set_debt(false);
     }
 }

@@ -1,5 +1,5 @@
-//! Carries out returns: one task a peer, asleep until the peer answers and may not be read. A peer that was
-//! down before any link met it has nobody else to look after it, so this looks whether it answers.
+//! Carries out returns: one task a peer, asleep until the peer answers and may not be read. A peer that is
+//! down is looked at from time to time, since whoever found it down may be gone.
 
 use crate::returning::{Return, ReturnFacts, ReturnStep};
 use peercache_client::direct::{self, DirectError};
@@ -11,9 +11,6 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
-
-/// The pause after a return that failed half way.
-const RETRY: Duration = Duration::from_millis(200);
 
 /// Brings a network's peers back for as long as it lives. One a process is enough, whatever the number of
 /// clients that share the network.
@@ -44,35 +41,47 @@ async fn watch(network: Arc<Network>, index: usize) {
     loop {
         let mut stirred = pin!(network.stirred());
         stirred.as_mut().enable();
-        if is_unmet_and_down(peer) {
-            if direct::open_greeted(peer.spec.address, network.topology().policy()).await.is_ok() {
-                network.observe(peer, Event::Answered);
-            } else {
-                tokio::time::sleep(backoff.wait()).await;
-            }
-            continue;
-        }
-        if !needs_return(peer) {
+        let progress = if peer.cell.state().phase() == Phase::Down {
+            probe(&network, peer).await
+        } else if needs_return(peer) {
+            bring_back(&network, peer, &mut lost_writes).await
+        } else {
+            backoff.reset();
             stirred.await;
             continue;
-        }
-        match bring_back(&network, peer, &mut lost_writes).await {
-            Ok(Some(phase)) => {
+        };
+        match progress {
+            Ok(Progress::Returned(phase)) => {
                 lost_writes = false;
+                backoff.reset();
                 tracing::info!(peer = %peer.spec.id, "returned: {phase}");
                 network.stir();
             }
-            Ok(None) => {}
+            Ok(Progress::Answers) => {}
+            Ok(Progress::Disturbed) => tokio::time::sleep(backoff.wait()).await,
             Err(error) => {
-                tracing::warn!(peer = %peer.spec.id, address = %peer.spec.address, "cannot return: {error}");
-                tokio::time::sleep(RETRY).await;
+                tracing::debug!(peer = %peer.spec.id, address = %peer.spec.address, "not back: {error}");
+                tokio::time::sleep(backoff.wait()).await;
             }
         }
     }
 }
 
-fn is_unmet_and_down(peer: &TopologyPeer) -> bool {
-    peer.cell.state().phase() == Phase::Down && peer.cell.incarnation().is_none()
+/// How an attempt to help a peer went.
+enum Progress {
+    /// It was down and answers.
+    Answers,
+    /// It may be read again, in this phase.
+    Returned(Phase),
+    /// Something happened meanwhile that makes the return start over.
+    Disturbed,
+}
+
+/// Looks whether a peer that is down answers again. Links look too, but whoever found it down may be gone.
+async fn probe(network: &Network, peer: &TopologyPeer) -> Result<Progress, DirectError> {
+    direct::open_greeted(peer.spec.address, network.topology().policy()).await?;
+    network.observe(peer, Event::Answered);
+    Ok(Progress::Answers)
 }
 
 /// Whether the peer answers, is kept from being read, and every link has what it is owed (P-31).
@@ -82,19 +91,19 @@ fn needs_return(peer: &TopologyPeer) -> bool {
     answers && (state.phase() == Phase::Returning || !state.is_readable()) && peer.cell.debts() == 0
 }
 
-/// One return. None where something happened meanwhile that makes it start over.
+/// One return.
 async fn bring_back(
     network: &Network,
     peer: &TopologyPeer,
     lost_writes: &mut bool,
-) -> Result<Option<Phase>, DirectError> {
+) -> Result<Progress, DirectError> {
     let policy = network.topology().policy();
     let ticket = peer.cell.begin_return();
     *lost_writes |= peer.cell.take_lost_writes();
     let (mut stream, greeting) = direct::open_greeted(peer.spec.address, policy).await?;
     if peer.cell.identify(greeting.incarnation) == Identified::New {
         *lost_writes = false;
-        return Ok(None);
+        return Ok(Progress::Disturbed);
     }
     let (mut returning, mut step) = Return::begin(ReturnFacts {
         unreadable: !peer.cell.state().is_readable(),
@@ -112,7 +121,11 @@ async fn bring_back(
                 tokio::time::sleep(pause).await;
                 returning.waited()
             }
-            ReturnStep::Finish(phase) => return Ok(peer.cell.finish_return(ticket, phase).then_some(phase)),
+            ReturnStep::Finish(phase) => {
+                // Whoever declared a debt meanwhile makes the peer unreadable next, which undoes this.
+                let returned = peer.cell.finish_return(ticket, phase);
+                return Ok(returned.map_or(Progress::Disturbed, Progress::Returned));
+            }
         };
     }
 }

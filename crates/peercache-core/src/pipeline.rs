@@ -32,6 +32,9 @@ impl Default for PipelineLimits {
     }
 }
 
+/// What a buffer keeps when it is empty; one that held a large value gives its memory back.
+const IDLE_BYTES_MAX: usize = 64 * 1024;
+
 #[derive(Debug)]
 struct Waiting<T> {
     /// Who waits; none when its attempt is over.
@@ -65,10 +68,10 @@ pub struct Pipeline<T> {
     waiting: VecDeque<Waiting<T>>,
     /// How many of `waiting`, from the front, were handed to the network.
     sent: usize,
-    /// How many of `waiting`, from the front, are past their deadline.
-    expired: usize,
-    /// How many of the expired are writes.
+    /// How many of the sent whose attempts are over are writes.
     abandoned_writes: usize,
+    /// No attempt ends before this. It may be too early, when the one that would have has been answered.
+    next_deadline: Option<Duration>,
 }
 
 impl<T> Pipeline<T> {
@@ -81,8 +84,8 @@ impl<T> Pipeline<T> {
             input: Vec::new(),
             waiting: VecDeque::new(),
             sent: 0,
-            expired: 0,
             abandoned_writes: 0,
+            next_deadline: None,
         }
     }
 
@@ -94,6 +97,7 @@ impl<T> Pipeline<T> {
 
     /// Appends a request. Its answer is waited for until `deadline`.
     pub fn push(&mut self, command: &Command<'_>, token: T, deadline: Duration) {
+        self.next_deadline = Some(self.next_deadline.map_or(deadline, |next| next.min(deadline)));
         let before = self.output.len();
         command.encode(&mut self.output);
         self.waiting.push_back(Waiting {
@@ -139,7 +143,9 @@ impl<T> Pipeline<T> {
         input.extend_from_slice(bytes);
         let used = self.decode_all(&input, &mut deliver)?;
         input.drain(..used);
-        self.input = input;
+        if !input.is_empty() || input.capacity() <= IDLE_BYTES_MAX {
+            self.input = input;
+        }
         Ok(())
     }
 
@@ -173,8 +179,7 @@ impl<T> Pipeline<T> {
     fn pop_answered(&mut self) -> Option<T> {
         let entry = self.waiting.pop_front()?;
         self.sent -= 1;
-        if self.expired > 0 {
-            self.expired -= 1;
+        if entry.token.is_none() {
             self.abandoned_writes -= usize::from(entry.effect == Effect::Writes);
         }
         entry.token
@@ -183,36 +188,36 @@ impl<T> Pipeline<T> {
     /// Ends the attempts whose deadline is not after `now`. Those that were sent stay owed; the others are
     /// taken back and will never be sent.
     pub fn expire(&mut self, now: Duration, mut lost: impl FnMut(T, Lost)) {
-        while self.expired < self.sent && self.waiting[self.expired].deadline <= now {
-            let entry = &mut self.waiting[self.expired];
-            self.expired += 1;
-            self.abandoned_writes += usize::from(entry.effect == Effect::Writes);
+        if self.next_deadline.is_none_or(|next| next > now) {
+            return;
+        }
+        for entry in self.waiting.range_mut(..self.sent).filter(|entry| entry.deadline <= now) {
             if let Some(token) = entry.token.take() {
+                self.abandoned_writes += usize::from(entry.effect == Effect::Writes);
                 lost(token, Lost::Ambiguous);
             }
         }
-        let unsent = self.waiting.iter().skip(self.sent);
-        let late = unsent.take_while(|entry| entry.deadline <= now).count();
-        let bytes: usize = self.waiting.range(self.sent..self.sent + late).map(|entry| entry.bytes).sum();
-        self.output.drain(..bytes);
-        for entry in self.waiting.drain(self.sent..self.sent + late) {
-            entry.token.into_iter().for_each(|token| lost(token, Lost::NotSent));
-        }
+        self.take_back_unsent(|entry| entry.deadline <= now, |token| lost(token, Lost::NotSent));
+        let waited_for = self.waiting.iter().filter(|entry| entry.token.is_some());
+        self.next_deadline = waited_for.map(|entry| entry.deadline).min();
     }
 
-    /// When [`Self::expire`] has something to do next.
+    /// When [`Self::expire`] may have something to do next.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Duration> {
-        let oldest = |from: usize, to: usize| (from < to).then(|| self.waiting[from].deadline);
-        let sent = oldest(self.expired, self.sent);
-        let unsent = oldest(self.sent, self.waiting.len());
-        sent.into_iter().chain(unsent).min()
+        self.next_deadline
     }
 
     /// Whether the peer owes an answer.
     #[must_use]
     pub fn is_owed(&self) -> bool {
         self.sent > 0
+    }
+
+    /// Whether the peer owes an answer to a write, whoever waits for it: such a link is never closed by us.
+    #[must_use]
+    pub fn is_owed_writes(&self) -> bool {
+        self.waiting.range(..self.sent).any(|entry| entry.effect == Effect::Writes)
     }
 
     /// How many writes are unanswered whose attempts are over: this link is a barrier to a return (P-31).
@@ -230,7 +235,7 @@ impl<T> Pipeline<T> {
             entry.token.into_iter().for_each(&mut lost);
         }
         self.input = Vec::new();
-        (self.sent, self.expired, self.abandoned_writes) = (0, 0, 0);
+        (self.sent, self.abandoned_writes) = (0, 0);
         wrote
     }
 
@@ -244,20 +249,24 @@ impl<T> Pipeline<T> {
 
     /// The peer may not be read any more: gives back the reads that were never sent. Whatever else is unsent
     /// may go.
-    pub fn lose_unsent_reads(&mut self, mut lost: impl FnMut(T)) {
-        if self.waiting.range(self.sent..).all(|entry| entry.effect != Effect::Reads) {
+    pub fn lose_unsent_reads(&mut self, lost: impl FnMut(T)) {
+        self.take_back_unsent(|entry| entry.effect == Effect::Reads, lost);
+    }
+
+    /// Removes unsent entries, with their bytes.
+    fn take_back_unsent(&mut self, is_taken: impl Fn(&Waiting<T>) -> bool, mut lost: impl FnMut(T)) {
+        if !self.waiting.range(self.sent..).any(&is_taken) {
             return;
         }
-        let unsent: Vec<_> = self.waiting.drain(self.sent..).collect();
         let mut from = 0;
         let mut kept = Vec::new();
-        for entry in unsent {
+        for entry in self.waiting.split_off(self.sent) {
             let to = from + entry.bytes;
-            if entry.effect != Effect::Reads {
+            if is_taken(&entry) {
+                entry.token.into_iter().for_each(&mut lost);
+            } else {
                 kept.extend_from_slice(&self.output[from..to]);
                 self.waiting.push_back(entry);
-            } else {
-                entry.token.into_iter().for_each(&mut lost);
             }
             from = to;
         }
@@ -404,6 +413,23 @@ mod tests {
         assert_eq!(pipeline.next_deadline(), Some(SECOND));
         losses(&mut pipeline, SECOND);
         assert_eq!(pipeline.next_deadline(), Some(2 * SECOND));
+    }
+
+    #[test]
+    fn attempts_end_at_their_own_deadlines_in_whatever_order_they_were_pushed() {
+        let mut pipeline = Pipeline::new(PipelineLimits::default());
+        get(&mut pipeline, 1, 5 * SECOND);
+        set(&mut pipeline, 2, SECOND);
+        send(&mut pipeline);
+        get(&mut pipeline, 3, 5 * SECOND);
+        set(&mut pipeline, 4, SECOND);
+        assert_eq!(pipeline.next_deadline(), Some(SECOND));
+        assert_eq!(losses(&mut pipeline, SECOND), [(2, Lost::Ambiguous), (4, Lost::NotSent)]);
+        assert_eq!(pipeline.abandoned_writes(), 1);
+        assert_eq!(pipeline.next_deadline(), Some(5 * SECOND));
+        assert_eq!(send(&mut pipeline), b"get k\r\n", "what is late is not sent");
+        assert_eq!(answers(&mut pipeline, b"END\r\nSTORED\r\nEND\r\n"), [1, 3]);
+        assert_eq!(pipeline.abandoned_writes(), 0);
     }
 
     #[test]

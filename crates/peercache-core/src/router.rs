@@ -1,6 +1,7 @@
 //! From a key to a plan: which replicas there are and which of them may be asked now.
 //!
-//! Peers that are down, and peers that may not be read, are skipped here and only here.
+//! Peers that are down, and peers that may not be read, are skipped here. A link only takes back what it has
+//! not sent yet when its peer changes afterwards.
 
 use crate::health::{PeerState, Phase};
 use crate::key::Key;
@@ -45,16 +46,15 @@ fn plan_read(topology: &Topology, set: ReplicaSet) -> Plan {
             continue;
         }
         match state.phase() {
-            Phase::Up => first.insert(position),
-            Phase::Warming => {
-                first.insert(position);
-                warming.insert(position);
-            }
+            Phase::Up | Phase::Warming => first.insert(position),
             Phase::Suspect => last.insert(position),
             Phase::Down | Phase::Returning => {}
         }
+        if state.has_forgotten() {
+            warming.insert(position);
+        }
     }
-    let mut read = ReadGather::new(set.as_slice().len(), first, last, warming);
+    let mut read = ReadGather::new(first, last, warming);
     let first = read.begin();
     Plan { set, gather: Gather::Read(read), first }
 }
@@ -87,7 +87,7 @@ pub fn observe(
     outcome: Outcome,
 ) -> Step {
     let state = topology.peer(peer_at(set, position)).cell.state();
-    if outcome == Outcome::Miss && (!state.is_readable() || state.phase() == Phase::Warming) {
+    if outcome == Outcome::Miss && (!state.is_readable() || state.has_forgotten()) {
         gather.distrust(position);
     }
     gather.observe(position, outcome)

@@ -301,7 +301,7 @@ pub struct Policy {
     pub silence: Duration,
     /// The largest value that is sent, in bytes [1 MiB]; an engine may refuse smaller ones.
     pub value_bytes_max: usize,
-    /// What a read answers when no replica may serve it [error].
+    /// What a read answers when no replica may serve it [`OnDown::Error`].
     pub on_down: OnDown,
 }
 

@@ -72,7 +72,7 @@ pub enum WriteError {
         /// Why.
         refusal: Refusal,
     },
-    /// No replica could be reached; the write was not and will not be executed.
+    /// No replica stored it, and none will: those that were reached refused and lost the key's old value too.
     #[error("no replica can store {key}: {}", list(.troubles))]
     Unavailable {
         /// The key, printable.

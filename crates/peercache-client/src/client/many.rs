@@ -8,7 +8,7 @@ use crate::answer::{Answer, Found};
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use peercache_core::key::Key;
 use peercache_core::protocol::memcached::command::Command;
-use peercache_core::replication::{Outcome, Step};
+use peercache_core::replication::{Lost, Outcome, Step};
 use peercache_core::router::{self, Mode, Plan};
 use peercache_core::topology::Topology;
 use std::collections::{BTreeMap, HashMap};
@@ -16,10 +16,15 @@ use std::collections::{BTreeMap, HashMap};
 /// Keys in one request (P-60).
 const PART_KEYS_MAX: usize = 64;
 
+/// Keys that are on their way at once; more are read window by window, each with a whole request's time.
+const WINDOW_KEYS_MAX: usize = 4096;
+
 /// One key on its way.
 struct Pending<'k> {
     key: Key<'k>,
     plan: Plan,
+    /// What to do next.
+    step: Step,
     /// The last answer of each replica, for the value or the error.
     answers: Vec<Option<Answer>>,
     /// The replica asked in this round.
@@ -27,6 +32,14 @@ struct Pending<'k> {
 }
 
 pub(super) async fn get_many(client: &Client, keys: &[&[u8]]) -> Result<Vec<Option<Value>>, ReadError> {
+    let mut values = Vec::with_capacity(keys.len());
+    for window in keys.chunks(WINDOW_KEYS_MAX) {
+        values.extend(get_window(client, window).await?);
+    }
+    Ok(values)
+}
+
+async fn get_window(client: &Client, keys: &[&[u8]]) -> Result<Vec<Option<Value>>, ReadError> {
     let mut pending = keys.iter().map(|key| Pending::plan(client, key)).collect::<Result<Vec<_>, _>>()?;
     let request_deadline = client.network().now() + client.topology().policy().request;
     loop {
@@ -52,7 +65,7 @@ pub(super) async fn get_many(client: &Client, keys: &[&[u8]]) -> Result<Vec<Opti
 fn next_parts(pending: &mut [Pending<'_>]) -> Vec<(usize, Vec<usize>)> {
     let mut by_peer: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
     for (member, pending) in pending.iter_mut().enumerate() {
-        if let Step::Ask(positions, _) = &pending.plan.first {
+        if let Step::Ask(positions, _) = &pending.step {
             pending.asked = positions.lowest().unwrap_or(0);
             let peer = router::peer_at(&pending.plan.set, pending.asked);
             by_peer.entry(peer.get()).or_default().push(member);
@@ -84,7 +97,10 @@ fn take_part(topology: &Topology, pending: &mut [Pending<'_>], members: &[usize]
         Answer::Lost(lost) => {
             members.iter().for_each(|&member| pending[member].take(topology, Answer::Lost(lost)));
         }
-        Answer::Line(_) | Answer::Stats(_) => {}
+        // A link answers a read with values or not at all; anything else is no answer.
+        Answer::Line(_) | Answer::Stats(_) => {
+            members.iter().for_each(|&member| pending[member].take(topology, Answer::Lost(Lost::Ambiguous)));
+        }
     }
 }
 
@@ -93,18 +109,19 @@ impl<'k> Pending<'k> {
         let key = Key::new(key)?;
         let plan = client.plan(key, Mode::Read).ok_or(ReadError::NoPeers)?;
         let answers = plan.set.as_slice().iter().map(|_| None).collect();
-        Ok(Self { key, plan, answers, asked: 0 })
+        let step = plan.first.clone();
+        Ok(Self { key, plan, step, answers, asked: 0 })
     }
 
     fn take(&mut self, topology: &Topology, answer: Answer) {
         let outcome: Outcome = answer.outcome();
         self.answers[usize::from(self.asked)] = Some(answer);
-        let Plan { set, gather, first } = &mut self.plan;
-        *first = router::observe(topology, set, gather, self.asked, outcome);
+        let Plan { set, gather, .. } = &mut self.plan;
+        self.step = router::observe(topology, set, gather, self.asked, outcome);
     }
 
     fn finish(mut self, client: &Client) -> Result<Option<Value>, ReadError> {
-        let verdict = match self.plan.first {
+        let verdict = match self.step {
             Step::Settled(verdict) => verdict,
             Step::Ask(..) | Step::Pending => self.plan.gather.expire(),
         };

@@ -86,6 +86,9 @@ pub struct Deleted {
 impl Client {
     /// A client of `topology`. Connects to nothing yet.
     ///
+    /// By itself it never reads a peer again that missed a write or went down: whoever uses it for longer
+    /// than a moment wants a healer beside it, as the `peercache` crate's client has.
+    ///
     /// # Panics
     /// Requests panic outside a tokio runtime with time and IO enabled.
     #[must_use]
@@ -140,8 +143,8 @@ impl Client {
     /// Stores `value` under `key` on every live replica (P-14).
     ///
     /// # Errors
-    /// [`WriteError`]. After [`WriteError::Ambiguous`] the key may have either value (P-13); after any other,
-    /// the write was not and will not be executed.
+    /// [`WriteError`]. After [`WriteError::Ambiguous`] the key may have either value (P-13). After any other
+    /// the new value is nowhere; a refusal may have taken the old one away too.
     pub async fn set(&self, key: &[u8], value: &[u8], options: SetOptions) -> Result<Written, WriteError> {
         let key = Key::new(key)?;
         let max = self.topology().policy().value_bytes_max;
@@ -203,12 +206,19 @@ impl Client {
         self.links.links[index].get_or_init(open)
     }
 
+    /// The link, if it was ever used.
+    fn opened_link(&self, index: usize) -> Option<&Link> {
+        self.links.links[index].get()
+    }
+
     fn read_answer(&self, key: Key<'_>, finished: Finished) -> Result<Option<Value>, ReadError> {
         let Finished { set, verdict, mut answers, .. } = finished;
         match verdict.answer {
             replication::Answer::Hit(position) => {
                 let found = match answers.swap_remove(usize::from(position)) {
-                    Some(Answer::Values(found)) => found.into_iter().next(),
+                    Some(Answer::Values(found)) => {
+                        found.into_iter().find(|found| found.key == key.as_bytes())
+                    }
                     _ => None,
                 };
                 let from = || self.id_at(&set, position);

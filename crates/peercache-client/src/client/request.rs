@@ -2,6 +2,7 @@
 
 use super::{Client, PeerError, Trouble};
 use crate::answer::Answer;
+use crate::link::Link;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use peercache_core::health::Phase;
 use peercache_core::key::Key;
@@ -48,7 +49,11 @@ impl Client {
             step = match asked.next().await {
                 Some((position, answer)) => {
                     let outcome = answer.outcome();
-                    answers[usize::from(position)] = Some(answer);
+                    let place = &mut answers[usize::from(position)];
+                    // A refusal stays the reason, whatever the deletion that follows it comes to.
+                    if !matches!(place, Some(Answer::Refused(_))) {
+                        *place = Some(answer);
+                    }
                     router::observe(self.topology(), &set, &mut gather, position, outcome)
                 }
                 None => Step::Settled(gather.expire()),
@@ -84,8 +89,8 @@ impl Client {
         let state = peer.cell.state();
         let reason = match answer {
             Some(Answer::Refused(refusal)) => format!("refused: {refusal}"),
-            Some(Answer::Lost(Lost::Ambiguous)) => self.lost_reason(index, "did not answer in time"),
-            Some(Answer::Lost(Lost::NotSent)) => self.lost_reason(index, "could not be reached in time"),
+            Some(Answer::Lost(Lost::Ambiguous)) => self.lost_reason(index, "did not answer"),
+            Some(Answer::Lost(Lost::NotSent)) => self.lost_reason(index, "could not be asked"),
             Some(_) => "answered".to_owned(),
             None if state.phase() == Phase::Down => self.lost_reason(index, "is down"),
             None if !state.is_readable() => "may miss writes and is being brought back".to_owned(),
@@ -95,7 +100,7 @@ impl Client {
     }
 
     fn lost_reason(&self, index: usize, what: &str) -> String {
-        match self.link(index).trouble() {
+        match self.opened_link(index).and_then(Link::trouble) {
             Some(trouble) => format!("{what}: {trouble}"),
             None => what.to_owned(),
         }

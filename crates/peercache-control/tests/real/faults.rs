@@ -245,6 +245,64 @@ async fn p20_a_peer_that_was_down_from_the_beginning_is_taken_in() {
     assert!(late.get(b"k").await.unwrap().is_some(), "its miss falls to the other copy");
 }
 
+/// Somebody asks a hung peer for its statistics, with all the time that has; a read behind that question
+/// still goes on to the other copy in its own time.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn p20_a_question_to_a_hung_peer_does_not_hold_up_reads() {
+    let fleet = Fleet::start(2, 2).await;
+    set_retrying(&fleet.client, "k", b"v").await;
+    let owner = fleet.replicas("k")[0];
+    fleet.daemons[owner].hang().await;
+    let (client, id) = (fleet.client.clone(), format!("p{owner}").parse::<PeerId>().unwrap());
+    let question = tokio::spawn(async move { client.stats(&id).await });
+    for _ in 0..3 {
+        assert!(fleet.client.get(b"k").await.unwrap().is_some(), "the other copy serves");
+    }
+    assert!(question.await.unwrap().is_err());
+}
+
+/// The only link that knew the peer is gone with its worker, so nobody has a connection that could notice.
+#[tokio::test]
+async fn p20_a_peer_that_only_a_dropped_worker_had_met_is_taken_in() {
+    let mut fleet = Fleet::start_with(1, 1, patient()).await;
+    let worker = fleet.client.worker();
+    worker.set(b"k", b"v", SetOptions::default()).await.unwrap();
+    fleet.daemons[0].kill();
+    assert!(worker.get(b"k").await.is_err());
+    drop(worker);
+    fleet.daemons[0].restart().await;
+    fleet.wait_until_readable(0).await;
+    assert_eq!(fleet.client.get(b"k").await.unwrap(), None);
+}
+
+/// A write that nobody waits for any more is unknown all the same.
+#[tokio::test]
+async fn p13_a_write_whose_caller_went_away_makes_its_peer_unreadable() {
+    let fleet = Fleet::start(2, 2).await;
+    set_retrying(&fleet.client, "k", b"old").await;
+    let owner = fleet.replicas("k")[0];
+    fleet.daemons[owner].hang().await;
+    let write = fleet.client.set(b"k", b"new", SetOptions::default());
+    assert!(tokio::time::timeout(Duration::from_millis(20), write).await.is_err(), "the caller gives up");
+    let cell = &fleet.client.topology().peers()[owner].cell;
+    wait_for("the peer to be unreadable", async || !cell.state().is_readable()).await;
+    fleet.daemons[owner].resume();
+    fleet.wait_until_readable(owner).await;
+}
+
+/// The tasks behind a client end with the runtime that it was first used in; whoever uses it then is told.
+#[test]
+fn a_client_of_a_runtime_that_is_gone_fails_and_does_not_hang() {
+    let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let first = runtime();
+    let fleet = first.block_on(Fleet::start_with(1, 1, patient()));
+    first.block_on(fleet.client.set(b"k", b"v", SetOptions::default())).unwrap();
+    drop(first);
+    let answer = runtime()
+        .block_on(async { tokio::time::timeout(Duration::from_secs(20), fleet.client.get(b"k")).await });
+    assert!(answer.expect("an answer, and soon").is_err());
+}
+
 #[tokio::test]
 async fn p33_something_else_on_the_port_is_not_a_peer() {
     let mut fleet = Fleet::start_with(2, 2, patient()).await;

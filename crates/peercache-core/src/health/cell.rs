@@ -24,20 +24,17 @@ impl PeerState {
         Self(READABLE_BIT | forgot).with_phase(phase)
     }
 
+    /// A peer that has forgotten is never simply up.
     const fn with_phase(self, phase: Phase) -> Self {
-        let forgot = if matches!(phase, Phase::Warming) { FORGOT_BIT } else { 0 };
-        Self(self.0 & !PHASE_MASK | phase as u64 | forgot)
+        let forgot = self.0 | if matches!(phase, Phase::Warming) { FORGOT_BIT } else { 0 };
+        let is_up = matches!(phase, Phase::Up);
+        let phase = if is_up && forgot & FORGOT_BIT != 0 { Phase::Warming } else { phase };
+        Self(forgot & !PHASE_MASK | phase as u64)
     }
 
     const fn cleared(self) -> Self {
         let clears = self.clears().wrapping_add(1);
         Self(self.0 & !READABLE_BIT & 0xffff_ffff | (clears as u64) << CLEARS_SHIFT)
-    }
-
-    /// What a return ends in: a peer that once forgot is warming, whatever this return found.
-    const fn returned(self, phase: Phase) -> Self {
-        let phase = if self.0 & FORGOT_BIT != 0 { Phase::Warming } else { phase };
-        Self(self.0 | READABLE_BIT).with_phase(phase)
     }
 
     /// Its phase.
@@ -52,6 +49,13 @@ impl PeerState {
     #[inline]
     pub const fn is_readable(self) -> bool {
         self.0 & READABLE_BIT != 0
+    }
+
+    /// Whether it came back empty once: then its misses mean nothing, even while it is suspect.
+    #[must_use]
+    #[inline]
+    pub const fn has_forgotten(self) -> bool {
+        self.0 & FORGOT_BIT != 0
     }
 
     /// Whether it may be asked to write.
@@ -127,7 +131,12 @@ impl PeerCell {
         if seen.phase().after(event) == seen.phase() {
             return None;
         }
-        self.update(|state| state.with_phase(state.phase().after(event)))
+        // Nobody has met it yet: whoever comes later has forgotten whatever there was.
+        let unmet = if self.incarnation().is_none() { FORGOT_BIT } else { 0 };
+        self.update(|state| match state.phase().after(event) {
+            Phase::Down => PeerState(state.0 | unmet).with_phase(Phase::Down),
+            phase => state.with_phase(phase),
+        })
     }
 
     /// Declares that an acknowledged write is, or may be, missing on this peer. Must come before the
@@ -145,15 +154,17 @@ impl PeerCell {
         self.state().clears()
     }
 
-    /// Ends a return: the peer was cleaned after `ticket` was taken and may be read again. Fails when it was
-    /// declared down, or missed another write, in the meantime; then the return starts over.
-    pub fn finish_return(&self, ticket: u32, phase: Phase) -> bool {
+    /// Ends a return: the peer was cleaned after `ticket` was taken and may be read again. Tells the phase it
+    /// has now: `Warming` instead of `Up` where it has forgotten. None when it missed another write in the
+    /// meantime, or does not answer any more; then the return starts over.
+    pub fn finish_return(&self, ticket: u32, phase: Phase) -> Option<Phase> {
         let finish = |state: PeerState| {
             let unchanged = state.clears() == ticket && state.phase() == Phase::Returning;
-            unchanged.then(|| state.returned(phase).0)
+            unchanged.then(|| PeerState(state.0 | READABLE_BIT).with_phase(phase))
         };
-        let update = |state| finish(PeerState(state));
-        self.state.fetch_update(Ordering::AcqRel, Ordering::Acquire, update).is_ok()
+        let update = |state| finish(PeerState(state)).map(|state| state.0);
+        let before = self.state.fetch_update(Ordering::AcqRel, Ordering::Acquire, update).ok()?;
+        finish(PeerState(before)).map(PeerState::phase)
     }
 
     /// Compares who answers with who answered before (P-33). Another incarnation is unreadable from this
@@ -229,6 +240,7 @@ mod tests {
 
     fn returning() -> PeerCell {
         let cell = PeerCell::default();
+        cell.identify(Incarnation { pid: 7, started_s: 1000 });
         cell.observe(Event::Refused);
         cell.observe(Event::Answered);
         cell
@@ -257,10 +269,10 @@ mod tests {
         cell.clear_readable();
         let ticket = cell.begin_return();
         cell.clear_readable();
-        assert!(!cell.finish_return(ticket, Phase::Warming));
+        assert_eq!(cell.finish_return(ticket, Phase::Warming), None);
         assert!(!cell.state().is_readable());
         let ticket = cell.begin_return();
-        assert!(cell.finish_return(ticket, Phase::Warming));
+        assert_eq!(cell.finish_return(ticket, Phase::Warming), Some(Phase::Warming));
         assert!(cell.state().is_readable());
         assert_eq!(cell.state().phase(), Phase::Warming);
     }
@@ -270,7 +282,7 @@ mod tests {
         let cell = returning();
         let ticket = cell.begin_return();
         cell.observe(Event::Refused);
-        assert!(!cell.finish_return(ticket, Phase::Up));
+        assert_eq!(cell.finish_return(ticket, Phase::Up), None);
         assert_eq!(cell.state().phase(), Phase::Down);
     }
 
@@ -279,15 +291,32 @@ mod tests {
         let cell = PeerCell::starting(Phase::Warming);
         cell.observe(Event::Silent);
         cell.observe(Event::Answered);
-        assert!(cell.finish_return(cell.begin_return(), Phase::Up));
+        assert_eq!(cell.finish_return(cell.begin_return(), Phase::Up), Some(Phase::Warming));
         assert_eq!(cell.state().phase(), Phase::Warming);
+    }
+
+    #[test]
+    fn a_warming_peer_that_is_slow_is_suspect_and_then_warming_again() {
+        let cell = PeerCell::starting(Phase::Warming);
+        cell.observe(Event::TimedOut);
+        assert_eq!((cell.state().phase(), cell.state().has_forgotten()), (Phase::Suspect, true));
+        cell.observe(Event::Answered);
+        assert_eq!(cell.state().phase(), Phase::Warming);
+    }
+
+    #[test]
+    fn a_peer_found_down_before_anybody_met_it_warms() {
+        let cell = PeerCell::default();
+        cell.observe(Event::Refused);
+        cell.observe(Event::Answered);
+        assert_eq!(cell.finish_return(cell.begin_return(), Phase::Up), Some(Phase::Warming));
     }
 
     #[test]
     fn a_peer_that_was_down_from_the_beginning_warms() {
         let cell = PeerCell::starting(Phase::Down);
         cell.observe(Event::Answered);
-        assert!(cell.finish_return(cell.begin_return(), Phase::Up));
+        assert_eq!(cell.finish_return(cell.begin_return(), Phase::Up), Some(Phase::Warming));
         assert_eq!(cell.state().phase(), Phase::Warming);
     }
 

@@ -49,7 +49,7 @@ impl Phase {
     pub const fn after(self, event: Event) -> Self {
         match (self, event) {
             (_, Event::Refused | Event::Silent) => Self::Down,
-            (Self::Up, Event::TimedOut) => Self::Suspect,
+            (Self::Up | Self::Warming, Event::TimedOut) => Self::Suspect,
             (Self::Suspect, Event::Answered) => Self::Up,
             (Self::Down, Event::Answered) => Self::Returning,
             (phase, Event::TimedOut | Event::Answered) => phase,

@@ -15,16 +15,15 @@ pub struct ReadGather {
     /// Those whose miss decides nothing.
     warming: Positions,
     asked: Option<u8>,
-    /// Whether some readable replica failed to answer, or never could be asked.
-    silent: bool,
+    /// Whether a replica that has forgotten said that it has nothing.
+    missed: bool,
 }
 
 impl ReadGather {
-    /// A read of a key with `replicas` copies, of which `first` and then `last` may be asked.
+    /// A read that may ask `first` and then `last`.
     #[must_use]
-    pub fn new(replicas: usize, first: Positions, last: Positions, warming: Positions) -> Self {
-        let silent = !Positions::first(replicas).without(first).without(last).is_empty();
-        Self { first, last, warming, asked: None, silent }
+    pub fn new(first: Positions, last: Positions, warming: Positions) -> Self {
+        Self { first, last, warming, asked: None, missed: false }
     }
 
     /// Whom to ask first.
@@ -39,11 +38,11 @@ impl ReadGather {
         match outcome {
             Outcome::Hit => settled(Answer::Hit(position)),
             Outcome::Miss if !self.warming.contains(position) => settled(Answer::Miss),
-            Outcome::Miss => self.next(),
-            _ => {
-                self.silent = true;
+            Outcome::Miss => {
+                self.missed = true;
                 self.next()
             }
+            _ => self.next(),
         }
     }
 
@@ -58,8 +57,7 @@ impl ReadGather {
 
     fn next(&mut self) -> Step {
         let Some(position) = self.first.lowest().or(self.last.lowest()) else {
-            // Every replica was asked and none has it, or some copy could not be consulted.
-            return settled(if self.silent { Answer::Unavailable } else { Answer::Miss });
+            return settled(if self.missed { Answer::Miss } else { Answer::Unavailable });
         };
         self.first.remove(position);
         self.last.remove(position);

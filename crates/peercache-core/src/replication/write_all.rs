@@ -68,7 +68,7 @@ impl WriteAllGather {
 
     pub(super) fn expire(&mut self) -> Verdict {
         if !self.invalidating {
-            self.ambiguous = self.ambiguous.and(self.waiting);
+            self.ambiguous = self.ambiguous.union(self.waiting);
         }
         self.waiting = Positions::NONE;
         self.verdict()
@@ -111,7 +111,7 @@ impl WriteAllGather {
 
     /// A refusing leader takes the value from every replica; a refusing follower only loses its own copy.
     fn to_invalidate(&self) -> Positions {
-        if self.leader_refused() { self.refused.and(self.confirmed) } else { self.refused }
+        if self.leader_refused() { self.refused.union(self.confirmed) } else { self.refused }
     }
 
     fn leader_refused(&self) -> bool {
@@ -125,7 +125,7 @@ impl WriteAllGather {
             return Verdict { answer: self.unacknowledged(), unreadable: unconfirmed };
         }
         if self.confirmed.is_empty() {
-            let unreadable = self.ambiguous.and(self.refused.without(self.invalidated));
+            let unreadable = self.ambiguous.union(self.refused.without(self.invalidated));
             return Verdict { answer: self.unacknowledged(), unreadable };
         }
         let answer = Answer::Done { confirmed: self.confirmed, found: self.found };

@@ -21,7 +21,7 @@ use thiserror::Error;
 pub use balance::Share;
 pub use hash::{hash_key, hash_point};
 
-/// The most points one ring may have: a thousand peers with ten thousand points each, 80 MB.
+/// The most points one ring may have: a thousand peers with ten thousand points each, about 210 MB.
 pub const POINTS_MAX: usize = 10_000_000;
 
 /// A peer's place in the list its ring was built from.

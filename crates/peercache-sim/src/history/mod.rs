@@ -49,7 +49,7 @@ pub(crate) struct Asked {
     /// Its outcome, and when that reached the request.
     pub(crate) outcome: Option<Outcome>,
     pub(crate) answered: Option<Duration>,
-    /// Whether the peer could vouch for a miss when its answer came: readable, and not warming.
+    /// Whether the peer could vouch for a miss when its answer came: readable, and nothing forgotten.
     pub(crate) vouches: bool,
 }
 
@@ -193,7 +193,7 @@ impl History {
         if let Some(asked) = asks.into_iter().find(|asked| asked.position == position) {
             asked.outcome = Some(outcome);
             asked.answered = Some(at);
-            asked.vouches = state.is_readable() && state.phase() != Phase::Warming;
+            asked.vouches = state.is_readable() && !state.has_forgotten();
         }
     }
 

@@ -244,7 +244,7 @@ impl Healer {
         stage.leave(attempt.connection);
         let ignores = stage.has(Mutant::TicketIgnored);
         let ticket = if ignores { self.cell.state().clears() } else { self.ticket };
-        if self.cell.finish_return(ticket, phase) {
+        if self.cell.finish_return(ticket, phase).is_some() {
             self.lost_writes = false;
             self.has_returned = true;
             stage.history.returned(Returned { finished: stage.now, ..attempt.record });

@@ -295,10 +295,15 @@ impl Link {
         let process = self.endpoint.process;
         let mut late = false;
         let forgets = stage.has(Mutant::AmbiguousAsNotSent);
+        let settles = !forgets && !stage.has(Mutant::SettleSkipped) && !stage.has(Mutant::SettledLate);
+        let before = self.pipeline.abandoned_writes();
         self.pipeline.expire(stage.now, |token, lost| {
             late = true;
             lose(process, token, if forgets { Lost::NotSent } else { lost }, stage);
         });
+        if settles && self.pipeline.abandoned_writes() > before {
+            self.cell.clear_readable();
+        }
         if late {
             self.cell.observe(Event::TimedOut);
         }

@@ -76,7 +76,7 @@ impl Process {
             .collect();
         let copies = plan.set.as_slice().len();
         let (gather, first) = if mode == Mode::Read {
-            let mut read = ReadGather::new(copies, asked, Positions::NONE, Positions::NONE);
+            let mut read = ReadGather::new(asked, Positions::NONE, Positions::NONE);
             let first = read.begin();
             (Gather::Read(read), first)
         } else {

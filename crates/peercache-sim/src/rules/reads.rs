@@ -42,9 +42,7 @@ fn out_of_order(read: &Operation) -> Option<String> {
     }
     let decides = |asked: &Asked| match asked.outcome {
         Some(Outcome::Hit) => true,
-        Some(Outcome::Miss) => {
-            asked.vouches && read.states[usize::from(asked.position)].phase() != Phase::Warming
-        }
+        Some(Outcome::Miss) => asked.vouches && !read.states[usize::from(asked.position)].has_forgotten(),
         _ => false,
     };
     let (last, before) = read.asks.split_last()?;

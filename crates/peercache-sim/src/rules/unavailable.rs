@@ -1,10 +1,9 @@
-//! A read that no replica can decide is an error that names every replica, or, where the policy says so, a
+//! A read that no replica answered is an error that names every replica, or, where the policy says so, a
 //! miss.
 
 use super::Found;
 use super::facts::Facts;
 use crate::history::{Operation, Told};
-use peercache_core::health::Phase;
 use peercache_core::replication::Outcome;
 use peercache_core::spec::OnDown;
 
@@ -13,7 +12,7 @@ pub(super) fn check(facts: &Facts<'_>) -> Vec<Found> {
     let judge = |(at, read): (usize, &Operation)| {
         let end = read.end.as_ref()?;
         let what = match (&end.told, on_down) {
-            (Told::Miss, OnDown::Error) if !is_decided(read) => "is told as a miss that no replica decided",
+            (Told::Miss, OnDown::Error) if !is_decided(read) => "is told as a miss that no replica told of",
             (Told::Unavailable { .. }, OnDown::Miss) => "fails where the policy wants a miss",
             (Told::Unavailable { named }, OnDown::Error) if *named != read.replicas => {
                 "fails without naming every replica"
@@ -25,9 +24,7 @@ pub(super) fn check(facts: &Facts<'_>) -> Vec<Found> {
     facts.history.each().filter(|(_, operation)| operation.is_read()).filter_map(judge).collect()
 }
 
-/// Whether a replica that remembers, or every replica together, said that nothing is there.
+/// Whether any replica said that nothing is there.
 fn is_decided(read: &Operation) -> bool {
-    let misses = read.asks.iter().filter(|asked| asked.outcome == Some(Outcome::Miss));
-    let remembers = |position: u8| read.states[usize::from(position)].phase() != Phase::Warming;
-    misses.clone().any(|asked| remembers(asked.position)) || misses.count() == read.replicas.len()
+    read.asks.iter().any(|asked| asked.outcome == Some(Outcome::Miss))
 }
