@@ -7,6 +7,7 @@
 use super::log::LogMark;
 use super::marker::Marker;
 use super::process::Process;
+use rustix::fs::OFlags;
 use std::env;
 use std::ffi::OsString;
 use std::fs::{File, OpenOptions};
@@ -76,8 +77,10 @@ fn command(launch: &Launch) -> Command {
 }
 
 fn open_log(path: &Path) -> io::Result<File> {
-    // What a daemon prints may show keys; that is nobody else's business.
-    OpenOptions::new().append(true).create(true).mode(0o600).open(path)
+    // What a daemon prints may show keys; that is nobody else's business, and it goes to no file that somebody
+    // else put a link to.
+    let no_links = OFlags::NOFOLLOW.bits().cast_signed();
+    OpenOptions::new().append(true).create(true).mode(0o600).custom_flags(no_links).open(path)
 }
 
 /// A process that we cannot hold on to must not stay behind.

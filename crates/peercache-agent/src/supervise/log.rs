@@ -3,8 +3,10 @@
 //! A log is never read whole: at most [`TAIL_BYTES_MAX`] from its end. What it says goes to a terminal, so
 //! control characters are escaped.
 
-use std::fs::{self, File};
+use rustix::fs::OFlags;
+use std::fs::{self, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 /// How much of a log is looked at, in bytes from its end.
@@ -45,7 +47,8 @@ pub fn last_lines(path: &Path, lines: usize) -> io::Result<Vec<String>> {
 }
 
 fn tail(path: &Path, from_byte: u64, lines: usize) -> io::Result<Vec<String>> {
-    let mut file = File::open(path)?;
+    let no_links = OFlags::NOFOLLOW.bits().cast_signed();
+    let mut file = OpenOptions::new().read(true).custom_flags(no_links).open(path)?;
     let end = file.metadata()?.len();
     // Somebody may have emptied the log since the mark was made.
     let from_byte = if from_byte > end { 0 } else { from_byte };

@@ -137,9 +137,10 @@ pub async fn run(
     }
     let started = jiff::Timestamp::now();
     let frame = summary::Frame::new(options, &trace, topology, started);
-    let before = daemons::read(&client).await;
+    // By clients of their own, whose connections are gone while the load runs and when it has.
+    let before = daemons::read(&client.worker()).await;
     let (dealt, tally) = load(&client, options, trace, progress, &stop.child()).await?;
-    let after = daemons::read(&client).await;
+    let after = daemons::read(&client.worker()).await;
     let is_done = dealt.is_whole && dealt.requests == tally.requests;
     assert!(is_done || dealt.error.is_some() || stop.is_stopped(), "every request dealt has an outcome");
     let stopped = match dealt.error {

@@ -3,6 +3,7 @@
 use super::{Context, Ended};
 use crate::fleet::{Condition, Stop, condition, stop_all};
 use crate::output::{joined, print_error, sentence};
+use crate::state::NetworkRecord;
 use anyhow::Result;
 use clap::Args;
 use peercache_core::spec::PeerId;
@@ -16,8 +17,10 @@ impl Down {
     pub(super) async fn run(self, context: &Context) -> Result<Ended> {
         let (ids, others) = context.state.read(|state| {
             let networks = state.networks()?;
-            let is_ours =
-                |id: &PeerId| networks.iter().any(|network| network.made_by_up && network.peers.contains(id));
+            let is_ours = |id: &PeerId| {
+                let made_by_up = networks.iter().filter(|network| network.made_by_up);
+                made_by_up.flat_map(NetworkRecord::peers_and_starting).any(|peer| peer == id)
+            };
             let (mut ids, mut others) = (Vec::new(), Vec::new());
             for peer in state.peers()?.into_iter().filter(|peer| peer.managed) {
                 match condition(&peer)? {

@@ -89,11 +89,11 @@ impl StartWish {
     fn launch(&self, state: &State, claim: &Claim) -> Result<(Launch, SocketAddr)> {
         let record = &claim.record;
         let settings = EngineSettings::new(record.port, record.memory_mb.unwrap_or_default())?;
-        let log = record.log.as_ref().context("a peer of ours has a log")?;
+        let log_path = record.log_in(&state.canonical()?).context("a peer of ours has a log")?;
         let launch = Launch {
             program: self.choice.program.path.clone(),
             args: engine::of(self.choice.kind).args(&settings),
-            log_path: state.canonical()?.join(log),
+            log_path,
             marker: claim.marker.clone(),
         };
         Ok((launch, settings.address()))

@@ -35,6 +35,10 @@ pub(crate) struct NetworkRecord {
     /// The `up` that is bringing it up, or stays with it.
     #[serde(default)]
     pub(crate) up_by: Option<ProcessIdentity>,
+    /// The peers that an `up` is bringing up for it; they become its peers when all of them run. What they say of
+    /// an `up` that was killed half way, `down` can stop.
+    #[serde(with = "text::list", default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) starting: Vec<PeerId>,
     /// When it was created (RFC 3339).
     pub(crate) created_at: String,
     /// Fields of later versions, handed through unchanged.
@@ -56,6 +60,11 @@ pub(crate) struct Placement {
 }
 
 impl NetworkRecord {
+    /// Its peers, and those that are being brought up for it.
+    pub(crate) fn peers_and_starting(&self) -> impl Iterator<Item = &PeerId> {
+        self.peers.iter().chain(&self.starting)
+    }
+
     /// A network without peers.
     pub(crate) fn new(name: NetworkName, placement: Placement) -> Self {
         let Placement { replication, vnodes, hash, on_down } = placement;
@@ -69,6 +78,7 @@ impl NetworkRecord {
             on_down,
             made_by_up: false,
             up_by: None,
+            starting: Vec::new(),
             created_at: jiff::Timestamp::now().to_string(),
             more: Map::new(),
         }

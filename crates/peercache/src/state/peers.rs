@@ -7,6 +7,7 @@ use peercache_core::spec::{EngineKind, PeerId, PeerSpec, Weight};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
 
 /// What a peer was last meant to be. Whether its process really runs is asked of the operating system.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -102,6 +103,12 @@ impl PeerRecord {
             starter: None,
             more: Map::new(),
         }
+    }
+
+    /// Where its log is, in the state directory: always at its own place, whatever a file says. None for a peer that
+    /// somebody else runs.
+    pub(crate) fn log_in(&self, root: &Path) -> Option<PathBuf> {
+        self.managed.then(|| root.join("log").join(format!("{}.log", self.id)))
     }
 
     /// Where it listens.

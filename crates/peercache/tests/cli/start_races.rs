@@ -1,10 +1,11 @@
 //! Many starts at once, and starts that die half way: one daemon for each id, and nothing left over.
 
-use crate::world::{Beside, Ran, World, free_port, wait_for};
+use crate::world::{Beside, Ran, World, copy_program, free_port, wait_for};
 use rustix::process::Signal;
 use std::collections::BTreeSet;
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
+use std::path::Path;
 use std::{fs, thread};
 
 #[test]
@@ -135,7 +136,7 @@ fn as_nobody_again(world: &World, args: &str) -> std::process::Command {
         // The build's own folder may be closed to other users.
         let copy = world.path("peercache");
         if !copy.exists() {
-            fs::copy(env!("CARGO_BIN_EXE_peercache"), &copy).unwrap();
+            copy_program(Path::new(env!("CARGO_BIN_EXE_peercache")), &copy);
         }
         let with_args = command;
         command = std::process::Command::new(&copy);

@@ -101,6 +101,33 @@ fn ctrl_c_when_some_run_already_stops_those_too() {
     assert_eq!(world.daemons(), []);
 }
 
+/// The gate lets one daemon after the other through, so the kill comes between the first and the last.
+#[test]
+fn p70_what_a_killed_up_left_behind_is_stopped_by_down() {
+    let world = World::new();
+    let (first, gate) = (world.path("first"), world.gate());
+    let script = world.script(&format!(
+        "[ \"$1\" = -V ] && exec memcached -V\n\
+         mkdir '{}' 2>/dev/null && exec memcached \"$@\"\nread go < '{gate}'",
+        first.display()
+    ));
+    let mut command = world.command("up");
+    command.env("MEMCACHED_PATH", script);
+    let mut up = Beside::start(&world, command);
+    wait_for("one peer to run and all to be there", || {
+        let list = world.json("peer list");
+        let runs = list.as_array().unwrap().iter().any(|peer| peer["state"] == "running");
+        runs && world.daemons().len() == 4
+    });
+    up.signal(Signal::KILL);
+    up.end();
+    world.bad("up", &["network main is up already: p0 run"]);
+    world.good("down");
+    assert_eq!(world.daemons(), []);
+    world.good("up --detach --peers 2");
+    world.good("down");
+}
+
 #[test]
 fn a_daemon_that_dies_is_told_and_down_ends_it() {
     let world = World::new();

@@ -162,9 +162,9 @@ impl World {
 
     /// A shell script to stand where memcached should.
     pub(crate) fn script(&self, text: &str) -> PathBuf {
-        let path = self.path("memcached.sh");
-        fs::write(&path, format!("#!/bin/sh\nPATH=/usr/local/bin:/usr/bin:/bin\n{text}\n")).unwrap();
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+        let (text_path, path) = (self.path("memcached.txt"), self.path("memcached.sh"));
+        fs::write(&text_path, format!("#!/bin/sh\nPATH=/usr/local/bin:/usr/bin:/bin\n{text}\n")).unwrap();
+        copy_program(&text_path, &path);
         path
     }
 }
@@ -265,6 +265,14 @@ pub(crate) fn wait_for(what: &str, mut done: impl FnMut() -> bool) {
         assert!(start.elapsed() < PATIENCE, "waited in vain for {what}");
         std::thread::yield_now();
     }
+}
+
+/// Copies a program by another process: had this one ever opened the copy for writing, a child that another test
+/// starts at that moment would hold it open too, and it could not be run ("text file busy").
+pub(crate) fn copy_program(from: &Path, to: &Path) {
+    let status = Command::new("cp").arg(from).arg(to).status().unwrap();
+    assert!(status.success(), "cp ended with {status}");
+    fs::set_permissions(to, fs::Permissions::from_mode(0o755)).unwrap();
 }
 
 /// A memcached that is nobody's peer.

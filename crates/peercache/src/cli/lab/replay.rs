@@ -1,6 +1,7 @@
 //! `lab replay`: a recorded trace against a network, read-through.
 
 use crate::cli::{Context, Ended};
+use crate::output::complain;
 use anyhow::Result;
 use clap::Args;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -53,6 +54,9 @@ impl Replay {
         context.output.result(&report, || report.to_text())?;
         let written = report.write_into(&folder)?;
         context.output.say(format_args!("the report is in {}", written.display()));
+        if let Some(reason) = &report.stopped {
+            complain(reason);
+        }
         Ok(Ended::done_if(report.stopped.is_none() && report.errors == 0))
     }
 }

@@ -23,11 +23,10 @@ pub(in crate::cli) struct Logs {
 impl Logs {
     pub(super) fn run(self, context: &Context) -> Result<Ended> {
         let peer = super::existing(context, &self.id)?;
-        let Some(log) = &peer.log else {
+        let Some(path) = peer.log_in(context.state.root()) else {
             let sentence = format!("peer {} is attached: its log is with whoever runs it", self.id);
             return Err(Failure::new(sentence, "look on the machine that runs it").into());
         };
-        let path = context.state.root().join(log);
         let lines = match log::last_lines(&path, self.lines) {
             Err(error) if error.kind() == ErrorKind::NotFound => Vec::new(),
             lines => lines.with_context(|| format!("the log {} cannot be read", path.display()))?,

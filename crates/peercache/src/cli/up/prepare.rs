@@ -42,6 +42,7 @@ impl Prepared {
         let mut network = NetworkRecord::new(name, placement);
         network.made_by_up = true;
         network.up_by = Some(this);
+        network.starting.clone_from(&ids);
         context.state.change(|state| {
             let previous = state.network(&network.name)?;
             if let Some(previous) = &previous {
@@ -60,7 +61,7 @@ impl Prepared {
     /// The peers run: they are the network now. `stays` says whether this command goes on.
     pub(super) fn finish(&self, context: &Context, stays: bool) -> Result<NetworkRecord> {
         let mut network = self.network.clone();
-        network.peers = self.ids.clone();
+        network.peers = std::mem::take(&mut network.starting);
         network.up_by = network.up_by.filter(|_| stays);
         context.state.change(|state| {
             state.put_network(&network)?;
@@ -105,7 +106,7 @@ fn refuse_if_in_use(context: &Context, state: &Reader, network: &NetworkRecord) 
         return Err(Failure::new(sentence, format!("use what it started, or stop it: {down}")).into());
     }
     let mut running = Vec::new();
-    for id in &network.peers {
+    for id in network.peers_and_starting() {
         if let Some(peer) = state.peer(id)?.filter(|peer| peer.managed)
             && condition(&peer)? == Condition::Running
         {
