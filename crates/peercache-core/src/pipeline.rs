@@ -1,7 +1,7 @@
 //! One pipelined connection to one peer, without the connection: what goes out, who waits for which answer,
 //! and what is lost when it ends.
 //!
-//! Answers come in the order of the requests, so a queue of [`Waiting`] entries is the whole bookkeeping. An
+//! Answers come in the order of the requests, so a queue of waiting entries is the whole bookkeeping. An
 //! attempt whose time is over gives its token back, but its entry stays: the peer still owes that answer, and
 //! until it has come nobody may believe that the request was not executed (P-13, P-31).
 //!
@@ -17,12 +17,12 @@ use core::time::Duration;
 /// Bounds of one link (P-60).
 #[derive(Debug, Clone, Copy)]
 pub struct PipelineLimits {
-    /// Unsent bytes at which it counts as full [4 MiB]. One request may go over: its size is bounded
+    /// Unsent bytes at which it counts as full (4 MiB). One request may go over: its size is bounded
     /// elsewhere.
     pub output_bytes_max: usize,
-    /// Unanswered requests at which it counts as full [4096].
+    /// Unanswered requests at which it counts as full (4096).
     pub waiting_max: usize,
-    /// The largest value a peer may answer [128 MiB: what memcached's largest item limit allows, and some].
+    /// The largest value a peer may answer (128 MiB: the largest item limit of memcached).
     pub value_bytes_max: usize,
 }
 

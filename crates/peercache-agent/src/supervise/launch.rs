@@ -77,8 +77,8 @@ fn command(launch: &Launch) -> Command {
 }
 
 fn open_log(path: &Path) -> io::Result<File> {
-    // What a daemon prints may show keys; that is nobody else's business, and it goes to no file that somebody
-    // else put a link to.
+    // What a daemon prints may show keys; that is nobody else's business, and it goes to no file that
+    // somebody else put a link to.
     let no_links = OFlags::NOFOLLOW.bits().cast_signed();
     OpenOptions::new().append(true).create(true).mode(0o600).custom_flags(no_links).open(path)
 }

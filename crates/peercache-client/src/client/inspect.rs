@@ -41,7 +41,7 @@ impl Client {
     /// Asks every replica of `key` what it holds of it, in parallel.
     ///
     /// # Errors
-    /// The key is none, or the network has no peers. What a single peer did is in its [`Copy`].
+    /// The key is none, or the network has no peers. What a single peer did is in its [`struct@Copy`].
     pub async fn inspect(&self, key: &[u8]) -> Result<Vec<Copy>, super::ReadError> {
         let key = Key::new(key)?;
         let plan = self.plan(key, Mode::Read).ok_or(super::ReadError::NoPeers)?;

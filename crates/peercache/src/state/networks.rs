@@ -35,8 +35,8 @@ pub(crate) struct NetworkRecord {
     /// The `up` that is bringing it up, or stays with it.
     #[serde(default)]
     pub(crate) up_by: Option<ProcessIdentity>,
-    /// The peers that an `up` is bringing up for it; they become its peers when all of them run. What they say of
-    /// an `up` that was killed half way, `down` can stop.
+    /// The peers that an `up` is bringing up for it; they become its peers when all of them run. What they
+    /// say of an `up` that was killed half way, `down` can stop.
     #[serde(with = "text::list", default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) starting: Vec<PeerId>,
     /// When it was created (RFC 3339).

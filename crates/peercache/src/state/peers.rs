@@ -105,8 +105,8 @@ impl PeerRecord {
         }
     }
 
-    /// Where its log is, in the state directory: always at its own place, whatever a file says. None for a peer that
-    /// somebody else runs.
+    /// Where its log is, in the state directory: always at its own place, whatever a file says. None for a
+    /// peer that somebody else runs.
     pub(crate) fn log_in(&self, root: &Path) -> Option<PathBuf> {
         self.managed.then(|| root.join("log").join(format!("{}.log", self.id)))
     }

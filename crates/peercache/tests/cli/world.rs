@@ -267,8 +267,8 @@ pub(crate) fn wait_for(what: &str, mut done: impl FnMut() -> bool) {
     }
 }
 
-/// Copies a program by another process: had this one ever opened the copy for writing, a child that another test
-/// starts at that moment would hold it open too, and it could not be run ("text file busy").
+/// Copies a program by another process: had this one ever opened the copy for writing, a child that another
+/// test starts at that moment would hold it open too, and it could not be run ("text file busy").
 pub(crate) fn copy_program(from: &Path, to: &Path) {
     let status = Command::new("cp").arg(from).arg(to).status().unwrap();
     assert!(status.success(), "cp ended with {status}");
