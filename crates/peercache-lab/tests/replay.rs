@@ -287,13 +287,5 @@ async fn dropping_the_run_ends_its_threads_and_connections() {
         () = busy.notified() => {}
     }
     assert!(!stop.is_stopped());
-    until("the connections are closed", || (connections(&daemons[0]) == 1).then_some(()));
-}
-
-/// Connections to a daemon, the asking one among them.
-fn connections(daemon: &Daemon) -> u32 {
-    let stats = daemon.stats();
-    let line = stats.lines().find_map(|line| line.strip_prefix("STAT curr_connections "));
-    // memcached counts its listening socket too.
-    line.and_then(|number| number.parse::<u32>().ok()).expect("a number") - 1
+    until("the connections are closed", || (daemons[0].connections() == 1).then_some(()));
 }

@@ -44,11 +44,21 @@ impl Daemon {
 
     /// Its statistics, asked on a connection that nothing else uses.
     pub(crate) fn stats(&self) -> String {
+        self.ask("stats")
+    }
+
+    /// How many connections it has, the asking one among them. Counted from its list: its counter runs away
+    /// by one when a connection is closed just as it is accepted.
+    pub(crate) fn connections(&self) -> usize {
+        self.ask("stats conns").lines().filter(|line| line.contains(":listen_addr ")).count()
+    }
+
+    fn ask(&self, question: &str) -> String {
         let mut socket = TcpStream::connect(("127.0.0.1", self.port)).expect("it listens");
-        socket.write_all(b"stats\r\nquit\r\n").expect("it takes the question");
-        let mut stats = String::new();
-        socket.read_to_string(&mut stats).expect("it answers");
-        stats.replace("\r\n", "\n")
+        socket.write_all(format!("{question}\r\nquit\r\n").as_bytes()).expect("it takes the question");
+        let mut answer = String::new();
+        socket.read_to_string(&mut answer).expect("it answers");
+        answer.replace("\r\n", "\n")
     }
 
     pub(crate) fn kill(&mut self) {

@@ -3,6 +3,7 @@
 use peercache_core::spec::{EngineKind, HashKind, PeerId};
 use std::fmt;
 use std::net::{SocketAddr, ToSocketAddrs};
+use std::num::NonZeroU16;
 use std::str::FromStr;
 
 /// Which engine a new peer is to have.
@@ -53,6 +54,16 @@ pub(super) fn peer_id(text: &str) -> Result<PeerId, String> {
         return Err(format!("{text:?} cannot be a peer id: the list of peers is kept under that name"));
     }
     text.parse().map_err(|error: peercache_core::spec::NameError| error.to_string())
+}
+
+/// A count of at least one, in words that say so.
+pub(super) fn count<T: FromStr>(text: &str) -> Result<T, String> {
+    text.parse().map_err(|_| "use a whole number from 1 up, and not a huge one".to_owned())
+}
+
+/// A TCP port.
+pub(super) fn port(text: &str) -> Result<NonZeroU16, String> {
+    text.parse().map_err(|_| "a port is a whole number from 1 to 65535".to_owned())
 }
 
 /// `HOST:PORT`, resolved now: peers are kept by address.

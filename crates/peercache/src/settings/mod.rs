@@ -196,7 +196,7 @@ impl Checked<'_> {
         let text = entry.value.to_string_lossy();
         text.parse().map_err(|error: T::Err| {
             let sentence = format!("the setting {key} is {text:?} ({}): {error}", entry.source);
-            Failure::new(sentence, "peercache config show prints every setting").into()
+            Failure::new(sentence, "correct it there, or take it out").into()
         })
     }
 }

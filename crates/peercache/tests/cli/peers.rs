@@ -1,8 +1,8 @@
 //! One peer's life: started, shown, killed, restarted, stopped.
 
-use crate::world::{Ran, World, free_port};
+use crate::world::{Ran, World, free_port, wait_for};
 use std::net::TcpListener;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 
 #[test]
 fn a_peer_outlives_its_command_is_shown_and_really_stops() {
@@ -133,18 +133,38 @@ fn p70_a_recycled_pid_is_never_signalled() {
     let world = World::new();
     world.good("peer start p0 --engine memcached");
     let pid = world.kill("p0");
-    let mut bystander = Command::new("sleep").arg("600").stdout(Stdio::null()).spawn().unwrap();
+    let mut bystander = bystander_not_started_at(world.record("p0")["start_ticks"].as_u64().unwrap());
     let text = world.read("peer/p0.json").replace(&pid.to_string(), &bystander.id().to_string());
     std::fs::write(world.state().join("peer/p0.json"), text).unwrap();
 
     let state = world.json("peer list")[0]["state"].clone();
     world.good("peer stop p0");
     world.good("peer start p0");
-    let survived = bystander.try_wait().unwrap().is_none();
+    let ended = bystander.try_wait().unwrap();
     bystander.kill().unwrap();
     bystander.wait().unwrap();
-    assert!(survived, "the bystander was ended");
+    assert_eq!(ended, None, "the bystander was ended");
     assert_eq!(state, format!("dead (was pid {})", bystander.id()));
+}
+
+/// A process of the test's own. Identities count in ticks of 10 ms, within which no pid comes round again;
+/// the test may be that quick.
+fn bystander_not_started_at(ticks: u64) -> Child {
+    let mut bystander = None;
+    wait_for("a later tick", || {
+        let mut child = Command::new("sleep").arg("600").stdout(Stdio::null()).spawn().unwrap();
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", child.id())).unwrap();
+        // Field 22, of which the third is the first behind the name.
+        let started = stat.rsplit(')').next().unwrap().split_whitespace().nth(19).unwrap();
+        if started.parse() == Ok(ticks) {
+            child.kill().unwrap();
+            child.wait().unwrap();
+            return false;
+        }
+        bystander = Some(child);
+        true
+    });
+    bystander.unwrap()
 }
 
 #[test]

@@ -81,16 +81,7 @@ fn ctrl_c_while_it_starts_leaves_nothing_running_and_nothing_written() {
 #[test]
 fn ctrl_c_when_some_run_already_stops_those_too() {
     let world = World::new();
-    // The first daemon that makes the folder serves, the others wait.
-    let (first, gate) = (world.path("first"), world.gate());
-    let script = world.script(&format!(
-        "[ \"$1\" = -V ] && exec memcached -V\n\
-         mkdir '{}' 2>/dev/null && exec memcached \"$@\"\nread go < '{gate}'",
-        first.display()
-    ));
-    let mut command = world.command("up");
-    command.env("MEMCACHED_PATH", script);
-    let mut up = Beside::start(&world, command);
+    let mut up = up_with_one_ready(&world);
     wait_for("one peer to run", || {
         let list = world.json("peer list");
         list.as_array().unwrap().iter().any(|peer| peer["state"] == "running")
@@ -101,10 +92,9 @@ fn ctrl_c_when_some_run_already_stops_those_too() {
     assert_eq!(world.daemons(), []);
 }
 
-/// The gate lets one daemon after the other through, so the kill comes between the first and the last.
-#[test]
-fn p70_what_a_killed_up_left_behind_is_stopped_by_down() {
-    let world = World::new();
+/// An `up` of which one daemon serves and the others wait for ever.
+fn up_with_one_ready(world: &World) -> Beside {
+    // The first daemon that makes the folder serves.
     let (first, gate) = (world.path("first"), world.gate());
     let script = world.script(&format!(
         "[ \"$1\" = -V ] && exec memcached -V\n\
@@ -113,7 +103,13 @@ fn p70_what_a_killed_up_left_behind_is_stopped_by_down() {
     ));
     let mut command = world.command("up");
     command.env("MEMCACHED_PATH", script);
-    let mut up = Beside::start(&world, command);
+    Beside::start(world, command)
+}
+
+#[test]
+fn p70_what_a_killed_up_left_behind_is_stopped_by_down() {
+    let world = World::new();
+    let mut up = up_with_one_ready(&world);
     wait_for("one peer to run and all to be there", || {
         let list = world.json("peer list");
         let runs = list.as_array().unwrap().iter().any(|peer| peer["state"] == "running");

@@ -1,6 +1,6 @@
 //! `lab replay`: a recorded trace against a network, read-through.
 
-use crate::cli::{Context, Ended};
+use crate::cli::{Context, Ended, words};
 use crate::output::complain;
 use anyhow::Result;
 use clap::Args;
@@ -24,10 +24,10 @@ pub(in crate::cli) struct Replay {
     #[arg(long)]
     network: NetworkName,
     /// Threads that send requests, each with connections of its own [default: 4]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = words::count::<NonZeroUsize>)]
     workers: Option<NonZeroUsize>,
     /// Requests that each worker keeps in flight
-    #[arg(long, value_name = "N", default_value = "1")]
+    #[arg(long, value_name = "N", default_value = "1", value_parser = words::count::<NonZeroUsize>)]
     pipeline: NonZeroUsize,
     /// The trace's format: oracleGeneral or twitter [default: told from the file]
     #[arg(long)]

@@ -24,10 +24,10 @@ pub(in crate::cli) struct Start {
     #[arg(long)]
     engine: Option<EngineWish>,
     /// Memory for items, in MiB [default: as before, else 64]
-    #[arg(long, value_name = "MB")]
+    #[arg(long, value_name = "MB", value_parser = words::count::<NonZeroU32>)]
     memory: Option<NonZeroU32>,
     /// The port on 127.0.0.1, of a single peer [default: as before, else the first free one from 12000]
-    #[arg(long)]
+    #[arg(long, value_parser = words::port)]
     port: Option<NonZeroU16>,
     /// Its share of a ring in proportion to the others' [default: as before, else 1]
     #[arg(long)]

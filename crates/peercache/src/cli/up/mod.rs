@@ -7,7 +7,7 @@ mod prepare;
 mod watch;
 
 use super::signals::Signals;
-use super::words::EngineWish;
+use super::words::{self, EngineWish};
 use super::{Context, Ended};
 use crate::fleet::{Engines, Interrupted, StartWish, Started, start_all, stop_all};
 use crate::output::{Failure, print_error};
@@ -27,7 +27,7 @@ pub(super) const NETWORK: &str = "main";
 #[derive(Debug, Args)]
 pub(super) struct Up {
     /// How many peers [default: 4]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = words::count::<NonZeroU16>)]
     peers: Option<NonZeroU16>,
     /// Copies of each key, on different peers [default: 2]
     #[arg(long, short = 'r', value_name = "R")]
@@ -36,7 +36,7 @@ pub(super) struct Up {
     #[arg(long)]
     engine: Option<EngineWish>,
     /// Memory for items of each peer, in MiB [default: 64]
-    #[arg(long, value_name = "MB")]
+    #[arg(long, value_name = "MB", value_parser = words::count::<NonZeroU32>)]
     memory: Option<NonZeroU32>,
     /// Return when everything runs; `peercache down` stops it
     #[arg(long)]
