@@ -9,7 +9,7 @@ use peercache_lab::report::{Refused, Report};
 use std::collections::{BTreeMap, HashSet};
 use std::num::NonZeroUsize;
 use std::sync::Mutex;
-use support::{Daemon, TraceFile, client, daemons, until};
+use support::{TraceFile, client, daemons, until};
 
 /// The policy's limit on values, and memcached's on items, key and head included.
 const MIB: u32 = 1024 * 1024;

@@ -42,20 +42,15 @@ impl Daemon {
         daemon
     }
 
-    /// Its statistics, asked on a connection that nothing else uses.
-    pub(crate) fn stats(&self) -> String {
-        self.ask("stats")
-    }
-
     /// How many connections it has, the asking one among them. Counted from its list: its counter runs away
     /// by one when a connection is closed just as it is accepted.
     pub(crate) fn connections(&self) -> usize {
-        self.ask("stats conns").lines().filter(|line| line.contains(":listen_addr ")).count()
+        self.list_of_connections().lines().filter(|line| line.contains(":listen_addr ")).count()
     }
 
-    fn ask(&self, question: &str) -> String {
+    fn list_of_connections(&self) -> String {
         let mut socket = TcpStream::connect(("127.0.0.1", self.port)).expect("it listens");
-        socket.write_all(format!("{question}\r\nquit\r\n").as_bytes()).expect("it takes the question");
+        socket.write_all(b"stats conns\r\nquit\r\n").expect("it takes the question");
         let mut answer = String::new();
         socket.read_to_string(&mut answer).expect("it answers");
         answer.replace("\r\n", "\n")
