@@ -122,7 +122,7 @@ pub(crate) struct Fleet {
 
 impl Fleet {
     pub(crate) async fn start(peers: usize, copies: u8) -> Self {
-        Self::start_with(peers, copies, Policy::default()).await
+        Self::start_with(peers, copies, steady()).await
     }
 
     pub(crate) async fn start_with(peers: usize, copies: u8, policy: Policy) -> Self {
@@ -137,7 +137,7 @@ impl Fleet {
 
     /// A client of the same peers that knows nothing of what this one saw.
     pub(crate) fn stranger(&self) -> Client {
-        open(&self.daemons, self.client.topology().replication().get(), Policy::default())
+        open(&self.daemons, self.client.topology().replication().get(), steady())
     }
 
     /// The replicas of a key by number, owner first.
@@ -194,6 +194,19 @@ pub(crate) fn open_with_phases(
         policy,
     };
     Client::open(Arc::new(Topology::with_phases(&network, phase).expect("a sound test")))
+}
+
+/// Five times the default times, for tests that have to sit through them: a peer that is well answers in time on a
+/// loaded machine too.
+pub(crate) fn steady() -> Policy {
+    let Policy { attempt, connect, request, silence, .. } = Policy::default();
+    Policy {
+        attempt: attempt * 5,
+        connect: connect * 5,
+        request: request * 5,
+        silence: silence * 5,
+        ..Policy::default()
+    }
 }
 
 /// The default policy with patience for a loaded machine: these tests are about outcomes, not about speed.

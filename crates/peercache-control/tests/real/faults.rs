@@ -5,7 +5,7 @@ use futures_util::future::join_all;
 use peercache_client::{Client, SetOptions, WriteError};
 use peercache_control::Healer;
 use peercache_core::health::Phase;
-use peercache_core::spec::{PeerId, Policy};
+use peercache_core::spec::PeerId;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -192,8 +192,7 @@ async fn set_retrying(client: &Client, key: &str, value: &[u8]) {
 
 #[tokio::test]
 async fn p13_a_write_to_a_hung_peer_is_ambiguous_and_may_be_executed_later() {
-    let policy = Policy { connect: Duration::from_secs(2), ..Policy::default() };
-    let fleet = Fleet::start_with(1, 1, policy).await;
+    let fleet = Fleet::start(1, 1).await;
     set_retrying(&fleet.client, "k", b"old").await;
     fleet.daemons[0].hang().await;
     let error = fleet.client.set(b"k", b"new", SetOptions::default()).await.unwrap_err();

@@ -1,11 +1,10 @@
 //! A relay in front of a daemon, which can cut its clients off while the daemon keeps what they sent: how a
 //! network looks that breaks at the worst moment.
 
-use crate::daemon::{Fleet, PATIENCE, open_peers, wait_for};
+use crate::daemon::{Fleet, PATIENCE, open_peers, steady, wait_for};
 use peercache_client::SetOptions;
 use peercache_control::Healer;
 use peercache_core::health::Phase;
-use peercache_core::spec::Policy;
 use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -71,7 +70,7 @@ async fn p31_a_write_executed_after_its_connection_is_gone_is_never_read() {
     let relay = Relay::start(fleet.daemons[0].address).await;
     let direct = fleet.daemons[0].address;
     fleet.daemons[0].address = relay.address;
-    let client = open_peers(&fleet.daemons, [0, 1], 2, Policy::default());
+    let client = open_peers(&fleet.daemons, [0, 1], 2, steady());
     let _healer = Healer::spawn(client.network());
     let settings = SetOptions::default();
     wait_for("a write on both copies", async || {

@@ -47,10 +47,14 @@ impl World {
         self.path("state")
     }
 
-    /// A command on this world's state, with nothing of the caller's settings.
+    /// A command on this world's state, with nothing of the caller's settings, and with time for peers that
+    /// are well on a machine that is not.
     pub(crate) fn command(&self, args: &str) -> Command {
         let mut command = self.bare(args);
         command.env("PEERCACHE_STATE_DIR", self.state());
+        for (setting, ms) in [("ATTEMPT", "2000"), ("CONNECT", "2000"), ("REQUEST", "10000")] {
+            command.env(format!("PEERCACHE_{setting}_MS"), ms);
+        }
         command
     }
 
