@@ -52,6 +52,8 @@ impl Claim {
             record.port = choose_port(writer, &record, wish, !strays.is_empty())?;
             record.state = PeerState::Starting;
             record.starter = Some(starter);
+            // Those that start together with this one hold nothing either.
+            record.warming = has_running_sibling(writer, id)?;
             record.set_process(None);
             writer.put_peer(&record)?;
             let state = state.clone();
@@ -92,8 +94,6 @@ impl Claim {
         self.record.state = PeerState::Running;
         self.record.starter = None;
         self.record.started_at = Some(jiff::Timestamp::now().to_string());
-        let id = self.record.id.clone();
-        self.record.warming = self.state.read(|state| has_running_sibling(state, &id))?;
         self.write()?;
         self.is_settled = true;
         let launched = self.launched.take().context("a daemon is confirmed before it was started")?;

@@ -168,6 +168,24 @@ fn bystander_not_started_at(ticks: u64) -> Child {
 }
 
 #[test]
+fn a_peer_that_starts_beside_running_ones_warms_and_those_that_start_together_do_not() {
+    let world = World::new();
+    world.good("peer start p0 p1 p2 --engine memcached");
+    world.good("network create main --replication 2");
+    world.good("network add main p0 p1 p2");
+    let warming = || {
+        let list = world.json("peer list");
+        let warms = |peer: &serde_json::Value| peer["warming"].as_bool().unwrap();
+        list.as_array().unwrap().iter().map(warms).collect::<Vec<_>>()
+    };
+    world.good("peer restart p1");
+    assert_eq!(warming(), [false, true, false]);
+    world.good("peer stop p0 p1 p2");
+    world.good("peer start p0 p1 p2");
+    assert_eq!(warming(), [false, false, false]);
+}
+
+#[test]
 fn logs_show_what_the_daemon_printed() {
     let world = World::new();
     let script =
