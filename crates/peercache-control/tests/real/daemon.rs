@@ -196,8 +196,8 @@ pub(crate) fn open_with_phases(
     Client::open(Arc::new(Topology::with_phases(&network, phase).expect("a sound test")))
 }
 
-/// Five times the default times, for tests that have to sit through them: a peer that is well answers in time on a
-/// loaded machine too.
+/// Five times the default times, for tests that have to sit through them: a peer that is well answers in time
+/// on a loaded machine too.
 pub(crate) fn steady() -> Policy {
     let Policy { attempt, connect, request, silence, .. } = Policy::default();
     Policy {
