@@ -41,7 +41,10 @@ async fn start_a_daemon_and_never_end(record: &Path) {
 async fn survive(signal: Signal) {
     let mut yard = Yard::new();
     let record = yard.path().join("record");
-    let mut starter = Command::new(env::current_exe().expect("a running program has a path"))
+    // Whoever runs the tests in the background may have had Ctrl-C ignored, which is inherited.
+    let mut starter = Command::new("env")
+        .args(["--default-signal=INT,HUP", "--"])
+        .arg(env::current_exe().expect("a running program has a path"))
         .args(["--exact", NAME, "--nocapture"])
         .env(RECORD, &record)
         // Its folder goes with ours, as a killed program does not clean up.

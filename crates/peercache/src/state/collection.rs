@@ -55,8 +55,16 @@ pub(super) fn all<R: Record>(root: &Path) -> Result<Vec<R>, StateError> {
 
 pub(super) fn put<R: Record>(root: &Path, record: &R) -> Result<(), StateError> {
     read_index::<R>(root)?;
-    files::write(&path_of::<R>(root, record.name()), record)?;
-    repair_index::<R>(root)
+    let path = path_of::<R>(root, record.name());
+    let is_new = !path.exists();
+    files::write(&path, record)?;
+    repair_index::<R>(root).inspect_err(|_| {
+        if is_new {
+            // What failed must leave nothing behind. If even this fails, the error that is on its way says
+            // why.
+            let _ = files::remove(&path);
+        }
+    })
 }
 
 pub(super) fn remove<R: Record>(root: &Path, name: &R::Name) -> Result<(), StateError> {
