@@ -1,6 +1,7 @@
 //! What all links of one process share about a network: its topology, a clock, and a bell for changes.
 
 use peercache_core::health::{Event, Transition};
+use peercache_core::link::News;
 use peercache_core::topology::{Topology, TopologyPeer};
 use std::sync::Arc;
 use std::time::Duration;
@@ -45,6 +46,17 @@ impl Network {
         let (id, address) = (&peer.spec.id, peer.spec.address);
         tracing::info!(peer = %id, %address, "{from} → {to}: {}", event.as_str());
         self.stir();
+    }
+
+    /// Logs what happened on a link, and rings for whoever heals.
+    pub(crate) fn pass_on(&self, peer: &TopologyPeer, news: &News) {
+        let (id, address) = (&peer.spec.id, peer.spec.address);
+        for (Transition { from, to }, event) in &news.transitions {
+            tracing::info!(peer = %id, %address, "{from} → {to}: {}", event.as_str());
+        }
+        if news.stirred {
+            self.stir();
+        }
     }
 
     /// Something changed that whoever heals may wait for: a phase, a readable bit, a debt.
