@@ -60,8 +60,8 @@ impl Drop for Driving {
     }
 }
 
-/// Connects and learns who answers (P-33). Meanwhile the attempts whose time is over end: none of them is sent
-/// late.
+/// Connects and learns who answers (P-33). Meanwhile the attempts whose time is over end: none of them is
+/// sent late.
 async fn connect_in_time(link: &LinkShared, alarm: &mut Alarm) -> Result<(TcpStream, Greeting), DirectError> {
     let mut connecting = pin!(open_greeted(link.peer.spec.address, link.network.topology().policy()));
     loop {
@@ -119,8 +119,8 @@ async fn pump<S: AsyncRead + AsyncWrite + Unpin>(
     }
 }
 
-/// The link's next alarm. One that is set too early rings in vain and is set anew; that is cheaper than moving
-/// it each time.
+/// The link's next alarm. One that is set too early rings in vain and is set anew; that is cheaper than
+/// moving it each time.
 struct Alarm {
     sleep: Pin<Box<Sleep>>,
     at: Option<Duration>,

@@ -25,8 +25,8 @@ use core::time::Duration;
 /// What a driver is to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Next {
-    /// Open a connection and ask who answers, then report [`Link::handle_connected`], [`Link::handle_refused`]
-    /// or [`Link::handle_unable`].
+    /// Open a connection and ask who answers, then report [`Link::handle_connected`],
+    /// [`Link::handle_refused`] or [`Link::handle_unable`].
     Connect,
     /// Send what [`Link::take_output`] gives, as it comes, and take in what the peer says.
     Pump,
@@ -117,8 +117,8 @@ enum Owing {
 }
 
 impl<T> Link<T> {
-    /// A link that connects when it is first used. A peer that owes answers and is silent for `silence` counts
-    /// as down.
+    /// A link that connects when it is first used. A peer that owes answers and is silent for `silence`
+    /// counts as down.
     #[must_use]
     pub fn new(cell: Arc<PeerCell>, limits: PipelineLimits, silence: Duration) -> Self {
         Self {
@@ -272,8 +272,8 @@ impl<T> Link<T> {
         self.pipeline.lose_unsent(|token| lost(token, Lost::NotSent));
     }
 
-    /// Moves what is to be sent behind `out`. A read that was planned before the peer became unreadable is not
-    /// sent any more: whoever answers now may be another incarnation, or miss a write.
+    /// Moves what is to be sent behind `out`. A read that was planned before the peer became unreadable is
+    /// not sent any more: whoever answers now may be another incarnation, or miss a write.
     pub fn take_output(&mut self, now: Duration, out: &mut Vec<u8>, mut lost: impl FnMut(T, Lost)) {
         let Stage::Open(open) = &mut self.stage else { return };
         if !self.pipeline.has_output() {
@@ -317,8 +317,8 @@ impl<T> Link<T> {
         Ok(())
     }
 
-    /// The connection is gone. What was sent is lost, and whoever waits for it is told after the peer was made
-    /// unreadable; what was not sent can go over the next one.
+    /// The connection is gone. What was sent is lost, and whoever waits for it is told after the peer was
+    /// made unreadable; what was not sent can go over the next one.
     pub fn handle_end(&mut self, end: End, mut lost: impl FnMut(T, Lost)) {
         let Stage::Open(open) = core::mem::replace(&mut self.stage, Stage::Closed) else { return };
         if open.has_heard {
