@@ -121,7 +121,7 @@ where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let mut request = Vec::new();
-    Command::FlushAll.encode(&mut request);
+    Command::FlushAll { after_s: 0 }.encode(&mut request);
     stream.write_all(&request).await?;
     let mut input = Vec::new();
     loop {

@@ -8,6 +8,7 @@ use crate::answer::{Answer, Found};
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use peercache_core::key::Key;
 use peercache_core::protocol::memcached::command::Command;
+use peercache_core::protocol::memcached::request::Versions;
 use peercache_core::replication::{Lost, Outcome, Step};
 use peercache_core::router::{self, Mode, Plan};
 use peercache_core::topology::Topology;
@@ -52,7 +53,9 @@ async fn get_window(client: &Client, keys: &[&[u8]]) -> Result<Vec<Option<Value>
         for (peer, members) in parts {
             let keys: Vec<_> = members.iter().map(|&member| pending[member].key).collect();
             let link = client.link(peer);
-            asked.push(async move { (members, link.call(&Command::Get(&keys), deadline).await) });
+            asked.push(async move {
+                (members, link.call(&Command::Get(&keys, Versions::Hidden), deadline).await)
+            });
         }
         while let Some((members, answer)) = asked.next().await {
             take_part(client.topology(), &mut pending, &members, answer);

@@ -3,6 +3,7 @@
 use super::*;
 use crate::health::PeerState;
 use crate::key::Key;
+use crate::protocol::memcached::request::{StoreVerb, Versions};
 use alloc::vec;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -21,11 +22,15 @@ fn link() -> (Arc<PeerCell>, Link<u32>) {
 
 fn set(link: &mut Link<u32>, token: u32, deadline: Duration) {
     let key = Key::new(b"k").unwrap();
-    link.push(&Command::Set { key, flags: 0, exptime: 0, value: b"v" }, token, deadline);
+    link.push(
+        &Command::Store { verb: StoreVerb::Set, key, flags: 0, exptime: 0, value: b"v" },
+        token,
+        deadline,
+    );
 }
 
 fn get(link: &mut Link<u32>, token: u32, deadline: Duration) {
-    link.push(&Command::Get(&[Key::new(b"k").unwrap()]), token, deadline);
+    link.push(&Command::Get(&[Key::new(b"k").unwrap()], Versions::Hidden), token, deadline);
 }
 
 fn open(link: &mut Link<u32>, now: Duration) {
