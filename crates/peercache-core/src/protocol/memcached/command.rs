@@ -68,6 +68,15 @@ pub enum Command<'a> {
     Stats,
 }
 
+/// How a peer can be asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Dialect {
+    /// Every memcached understands it.
+    Classic,
+    /// Meta commands too.
+    Meta,
+}
+
 /// What a command does to a peer's items.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Effect {
