@@ -45,4 +45,4 @@ pub use backoff::Backoff;
 pub use client::{
     Client, Copy, Deleted, PeerError, ReadError, SetOptions, Trouble, Ttl, Value, WriteError, Written,
 };
-pub use network::Network;
+pub use network::{Network, Unrecorded};
