@@ -42,4 +42,4 @@ pub mod network;
 pub use client::{
     Client, Copy, Deleted, PeerError, ReadError, SetOptions, Trouble, Ttl, Value, WriteError, Written,
 };
-pub use network::Network;
+pub use network::{Network, Unrecorded};

@@ -89,7 +89,7 @@ async fn probe(network: &Network, peer: &TopologyPeer) -> Result<Progress, Direc
 fn needs_return(peer: &TopologyPeer) -> bool {
     let state = peer.cell.state();
     let answers = state.phase() != Phase::Down;
-    answers && (state.phase() == Phase::Returning || !state.is_readable()) && peer.cell.debts() == 0
+    answers && (state.phase() == Phase::Returning || state.has_missed()) && peer.cell.debts() == 0
 }
 
 /// One return.
@@ -107,7 +107,7 @@ async fn bring_back(
         return Ok(Progress::Disturbed);
     }
     let (mut returning, mut step) = Return::begin(ReturnFacts {
-        unreadable: !peer.cell.state().is_readable(),
+        unreadable: peer.cell.state().has_missed(),
         lost_writes: *lost_writes,
         items: greeting.items,
         has_siblings: network.topology().has_siblings(),

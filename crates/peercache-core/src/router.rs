@@ -3,9 +3,9 @@
 //! Peers that are down, and peers that may not be read, are skipped here. A link only takes back what it has
 //! not sent yet when its peer changes afterwards.
 
-use crate::health::{PeerState, Phase};
+use crate::health::{Entry, PeerState, Phase};
 use crate::key::Key;
-use crate::replication::{Gather, Outcome, Positions, ReadGather, Step, Verdict, WriteAllGather};
+use crate::replication::{Answer, Gather, Outcome, Positions, ReadGather, Step, Verdict, WriteAllGather};
 use crate::ring::{PeerIndex, ReplicaSet};
 use crate::topology::Topology;
 
@@ -93,18 +93,34 @@ pub fn observe(
     gather.observe(position, outcome)
 }
 
-/// Carries out what a verdict demands before the client may be told: makes replicas unreadable. Returns those
-/// that were readable until now.
-pub fn settle(topology: &Topology, set: &ReplicaSet, verdict: &Verdict) -> Positions {
-    let clear = |position: &u8| topology.peer(peer_at(set, *position)).cell.clear_readable();
-    verdict.unreadable.iter().filter(clear).collect()
+/// What carrying out a verdict came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Settled {
+    /// Replicas that were readable until now.
+    pub cleared: Positions,
+    /// Replicas whose outage is not on disk yet. The client may be told only when none of their cells says
+    /// [`Entry::Wanted`] any more, and never a success where one says [`Entry::Failed`] (P-11). Empty where
+    /// no ledger is kept, and where nothing is acknowledged.
+    pub unrecorded: Positions,
+}
+
+/// Carries out what a verdict demands before the client may be told: makes replicas unreadable, and wants
+/// their outages recorded. Whoever called this then rings for the keeper of the ledger.
+pub fn settle(topology: &Topology, set: &ReplicaSet, verdict: &Verdict) -> Settled {
+    let cell = |position: u8| &topology.peer(peer_at(set, position)).cell;
+    let cleared = verdict.unreadable.iter().filter(|&position| cell(position).clear_readable()).collect();
+    // A refusal says that no replica serves the old value any more, which is a promise too.
+    let is_promise = matches!(verdict.answer, Answer::Done { .. } | Answer::Refused(..));
+    let is_unrecorded = |position: &u8| is_promise && cell(*position).state().entry() == Entry::Wanted;
+    let unrecorded = verdict.unreadable.iter().filter(is_unrecorded).collect();
+    Settled { cleared, unrecorded }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::health::Event;
-    use crate::replication::{Answer, Ask};
+    use crate::replication::Ask;
     use crate::spec::{
         EngineKind, HashKind, NetworkSpec, PeerId, PeerSpec, Policy, Replication, Vnodes, Weight,
     };
@@ -167,8 +183,24 @@ mod tests {
         gather.observe(1, Outcome::Done);
         let verdict = gather.expire();
         assert!(matches!(verdict.answer, Answer::Done { .. }));
-        let cleared: Vec<u8> = settle(&topology, &set, &verdict).iter().collect();
-        assert_eq!(cleared, [0]);
+        let settled = settle(&topology, &set, &verdict);
+        assert_eq!(settled.cleared.iter().collect::<Vec<_>>(), [0]);
+        assert!(settled.unrecorded.is_empty(), "no ledger is kept");
         assert!(!topology.peer(set.owner()).cell.state().is_readable());
+    }
+
+    #[test]
+    fn p11_what_is_acknowledged_is_held_until_it_is_recorded_and_what_is_not_is_not() {
+        let topology = topology();
+        topology.peers().iter().for_each(|peer| peer.cell.keep_ledger());
+        let Plan { set, mut gather, .. } = plan(&topology, key(), Mode::WriteAll).unwrap();
+        let ambiguous = gather.clone().expire();
+        assert!(settle(&topology, &set, &ambiguous).unrecorded.is_empty(), "nothing is acknowledged");
+        assert_eq!(topology.peer(set.owner()).cell.state().entry(), Entry::Wanted, "but recorded it is");
+        gather.observe(1, Outcome::Done);
+        let done = gather.expire();
+        assert_eq!(settle(&topology, &set, &done).unrecorded.iter().collect::<Vec<_>>(), [0]);
+        topology.peer(set.owner()).cell.entry_recorded();
+        assert!(settle(&topology, &set, &done).unrecorded.is_empty());
     }
 }

@@ -128,6 +128,7 @@ impl<'k> Pending<'k> {
             Step::Settled(verdict) => verdict,
             Step::Ask(..) | Step::Pending => self.plan.gather.expire(),
         };
-        client.read_answer(self.key, Finished { set: self.plan.set, verdict, answers: self.answers })
+        let Self { plan: Plan { set, .. }, answers, key, .. } = self;
+        client.read_answer(key, Finished { set, verdict, answers, recorded: Ok(()) })
     }
 }

@@ -244,7 +244,10 @@ impl Client {
         key: Key<'_>,
         finished: Finished,
     ) -> Result<(Vec<PeerId>, Vec<PeerId>, bool), WriteError> {
-        let Finished { set, verdict, answers } = finished;
+        let Finished { set, verdict, answers, recorded } = finished;
+        if let Err(unrecorded) = recorded {
+            return Err(WriteError::Unrecorded { key: key.to_string(), unrecorded });
+        }
         let troubles = || self.troubles(&set, &answers);
         match verdict.answer {
             replication::Answer::Done { confirmed, found } => {
