@@ -39,7 +39,7 @@ impl Client {
                 Step::Settled(verdict) => return self.settle(set, verdict, answers).await,
                 Step::Ask(positions, ask) => {
                     let command = match ask {
-                        Ask::Request => request,
+                        Ask::Request | Ask::Follow => request,
                         Ask::Invalidate => &invalidate,
                     };
                     let deadline = self.attempt_deadline(request_deadline);

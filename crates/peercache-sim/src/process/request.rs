@@ -123,7 +123,7 @@ impl Process {
         let keys = [key];
         let command = match (&request.kind, ask) {
             (Kind::Get, _) => Command::Get(&keys, Versions::Hidden),
-            (Kind::Set(value), Ask::Request) => {
+            (Kind::Set(value), Ask::Request | Ask::Follow) => {
                 Command::Store { verb: StoreVerb::Set, key, flags: 0, exptime: 0, value: value.as_bytes() }
             }
             (Kind::Delete, _) | (Kind::Set(_), Ask::Invalidate) => Command::Delete(key),
@@ -213,6 +213,9 @@ impl Process {
             replication::Answer::Unavailable
                 if stage.has(Mutant::FollowerBelieved) && request.was_refused() =>
             {
+                Told::Refused
+            }
+            replication::Answer::Led(_) | replication::Answer::Number(..) | replication::Answer::No(..) => {
                 Told::Refused
             }
             replication::Answer::Unavailable => {
