@@ -55,7 +55,8 @@ impl Network {
     }
 
     /// The instant that is `since` after the origin.
-    pub(crate) fn instant(&self, since: Duration) -> Instant {
+    #[must_use]
+    pub fn instant(&self, since: Duration) -> Instant {
         self.origin + since
     }
 

@@ -40,7 +40,14 @@ pub struct Plan {
 /// Plans a request for `key`. None if the network has no peers.
 #[must_use]
 pub fn plan(topology: &Topology, key: Key<'_>, mode: Mode) -> Option<Plan> {
-    let set = topology.ring()?.replicas(key, topology.replication());
+    plan_named(topology, key.as_bytes(), mode)
+}
+
+/// As [`plan`], for an item that `name` stands for: a key's bytes, or what its base64 decodes to.
+#[must_use]
+#[inline]
+pub fn plan_named(topology: &Topology, name: &[u8], mode: Mode) -> Option<Plan> {
+    let set = topology.ring()?.replicas_of(name, topology.replication());
     Some(match mode {
         Mode::Read => plan_read(topology, set),
         Mode::Fetch => plan_fetch(topology, set),

@@ -27,8 +27,10 @@ pub fn hash_key(kind: HashKind, key: Key<'_>) -> u32 {
     hash_bytes(kind, key.as_bytes())
 }
 
+/// Where an item stands that these bytes name, which a key in base64 decodes to.
+#[must_use]
 #[inline]
-fn hash_bytes(kind: HashKind, bytes: &[u8]) -> u32 {
+pub(super) fn hash_bytes(kind: HashKind, bytes: &[u8]) -> u32 {
     match kind {
         HashKind::Xxh3 => (xxh3_64(bytes) >> 32) as u32,
         HashKind::Md5 => md5_first_32_bits(bytes),

@@ -172,6 +172,13 @@ impl Ring {
         self.replicas_at(hash_key(self.hash, key), replication)
     }
 
+    /// The replica set of an item that `name` stands for: a key's bytes, or what its base64 decodes to.
+    #[must_use]
+    #[inline]
+    pub fn replicas_of(&self, name: &[u8], replication: Replication) -> ReplicaSet {
+        self.replicas_at(hash::hash_bytes(self.hash, name), replication)
+    }
+
     /// The replica set of a key whose hash is `at`.
     #[must_use]
     #[inline]
