@@ -4,7 +4,7 @@
 //! key is hashed when nobody says how, in whether a part of it can be chosen (`hash_tag`), and in who wins
 //! where two points collide. [`Ketama`] holds what differs.
 
-use super::WordError;
+use super::{Vnodes, WordError};
 use alloc::string::{String, ToString};
 use core::fmt;
 use core::str::FromStr;
@@ -37,6 +37,15 @@ impl HashKind {
             Self::Md5 => "md5",
             Self::Ketama(Ketama { program: KetamaProgram::Twemproxy, .. }) => "ketama",
             Self::Ketama(Ketama { program: KetamaProgram::Libmemcached, .. }) => "ketama-libmemcached",
+        }
+    }
+
+    /// Points per unit of weight: as `chosen`, or the 160 of a ketama ring, which leaves no choice.
+    #[must_use]
+    pub fn vnodes(self, chosen: Vnodes) -> Vnodes {
+        match self {
+            Self::Xxh3 | Self::Md5 => chosen,
+            Self::Ketama(_) => Vnodes::new(160).unwrap_or(chosen),
         }
     }
 }
@@ -83,6 +92,13 @@ pub struct Ketama {
     pub key_hash: KeyHash,
     /// Which part of a key is hashed; all of it where there is none.
     pub hash_tag: Option<HashTag>,
+}
+
+impl fmt::Display for Ketama {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "keys by {}", self.key_hash)?;
+        self.hash_tag.map_or(Ok(()), |tag| write!(f, ", hash tag {tag}"))
+    }
 }
 
 impl Ketama {

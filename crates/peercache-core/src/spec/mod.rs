@@ -279,7 +279,7 @@ pub struct NetworkSpec {
     pub peers: Vec<PeerSpec>,
     /// Copies per key.
     pub replication: Replication,
-    /// Points per unit of weight; a ketama ring has its own rule.
+    /// Points per unit of weight; see [`HashKind::vnodes`].
     pub vnodes: Vnodes,
     /// The hash of points and keys.
     pub hash: HashKind,
