@@ -1,7 +1,7 @@
 //! Building a ring: points, in order, and the table that leads into them.
 
 use super::{POINTS_MAX, PeerIndex, Point, Ring, RingError, RingMember, hash_point, ketama};
-use crate::spec::{HashKind, KetamaProgram, PeerSpec, Vnodes};
+use crate::spec::{HashKind, KetamaProgram, PeerSpec, REPLICATION_MAX, Vnodes};
 use alloc::vec;
 use alloc::vec::Vec;
 
@@ -61,9 +61,9 @@ impl Ring {
         }
         let mut has_point = vec![false; usize::from(peers)];
         points.iter().for_each(|point| has_point[point.peer.get()] = true);
-        let placed = has_point.into_iter().map(u16::from).sum();
-        let step_back = u32::from(matches!(hash, HashKind::Ketama(_)));
-        Self { points, starts, shift, hash, peers, placed, step_back }
+        let placed = has_point.into_iter().filter(|&has_point| has_point).count();
+        let replicas_max = placed.min(usize::from(REPLICATION_MAX)) as u8;
+        Self { points, starts, shift, hash, peers, replicas_max }
     }
 }
 

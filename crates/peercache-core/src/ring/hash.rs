@@ -33,20 +33,39 @@ pub fn hash_point(kind: HashKind, id: &PeerId, v: u32) -> u32 {
 
 /// Where a key stands.
 #[must_use]
-#[inline]
 pub fn hash_key(kind: HashKind, key: Key<'_>) -> u32 {
     match kind {
         HashKind::Xxh3 => xxh3_first_32_bits(key.as_bytes()),
         HashKind::Md5 => md5_first_32_bits(key.as_bytes()),
-        HashKind::Ketama(ketama) => hash_key_ketama(ketama, key),
+        HashKind::Ketama(Ketama { key_hash, hash_tag, .. }) => {
+            let whole = key.as_bytes();
+            key_hash::hash_with(key_hash, hash_tag.map_or(whole, |tag| tag.part(whole)))
+        }
     }
 }
 
-/// Out of line, so that the look-up of a ring that is none of ketama's stays as small as it was.
+/// After which position a key's replicas are looked for.
+#[inline]
+pub(super) fn start_of_look_up(kind: &HashKind, key: Key<'_>) -> u32 {
+    match kind {
+        HashKind::Xxh3 => xxh3_first_32_bits(key.as_bytes()),
+        other => start_of_other_look_up(other, key),
+    }
+}
+
+/// Out of line, so that the look-up that nearly everybody makes stays small.
 #[inline(never)]
-fn hash_key_ketama(ketama: Ketama, key: Key<'_>) -> u32 {
-    let whole = key.as_bytes();
-    key_hash::hash_with(ketama.key_hash, ketama.hash_tag.map_or(whole, |tag| tag.part(whole)))
+fn start_of_other_look_up(kind: &HashKind, key: Key<'_>) -> u32 {
+    start_at(*kind, hash_key(*kind, key))
+}
+
+/// The same for a key whose hash is known. On a ketama ring a point owns its own position, which follows the
+/// one before.
+pub(super) fn start_at(kind: HashKind, hash: u32) -> u32 {
+    match kind {
+        HashKind::Xxh3 | HashKind::Md5 => hash,
+        HashKind::Ketama(_) => hash.wrapping_sub(1),
+    }
 }
 
 #[inline]

@@ -123,10 +123,9 @@ pub struct Ring {
     shift: u32,
     hash: HashKind,
     peers: u16,
-    /// How many peers have a point; on a ketama ring a peer of small weight may have none.
-    placed: u16,
-    /// How far before a key's hash its look-up begins: 1 on a ketama ring, where a point owns its position.
-    step_back: u32,
+    /// The most replicas that a key can have here: as many as there are peers with a point, since on a ketama
+    /// ring a peer of small weight may have none; never more than a set can hold.
+    replicas_max: u8,
 }
 
 impl Ring {
@@ -134,20 +133,19 @@ impl Ring {
     #[must_use]
     #[inline]
     pub fn replicas(&self, key: Key<'_>, replication: Replication) -> ReplicaSet {
-        self.replicas_at(hash_key(self.hash, key), replication)
+        self.replicas_after(hash::start_of_look_up(&self.hash, key), replication)
     }
 
     /// The replica set of a key whose hash is `at`.
     #[must_use]
-    #[inline]
     pub fn replicas_at(&self, at: u32, replication: Replication) -> ReplicaSet {
-        self.replicas_after(at.wrapping_sub(self.step_back), replication)
+        self.replicas_after(hash::start_at(self.hash, at), replication)
     }
 
     /// The distinct peers whose points follow `at`.
     #[inline]
     fn replicas_after(&self, at: u32, replication: Replication) -> ReplicaSet {
-        let wanted = u16::from(replication.get()).min(self.placed) as u8;
+        let wanted = replication.get().min(self.replicas_max);
         let mut next = self.first_after(at);
         let mut set = ReplicaSet::of(self.points[next].peer);
         while set.len < wanted {

@@ -23,7 +23,7 @@ impl Twemproxy {
         fs::write(&path, text).unwrap();
         let mut command = Command::new("nutcracker");
         // Debian keeps it where daemons are, which is not on everybody's PATH.
-        let path_env = format!("{}:/usr/sbin:/usr/local/sbin", std::env::var("PATH").unwrap());
+        let path_env = format!("{}:/usr/sbin", std::env::var("PATH").unwrap());
         command.env("PATH", path_env).arg("-c").arg(&path).args([
             "-a",
             "127.0.0.1",

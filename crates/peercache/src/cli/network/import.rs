@@ -66,9 +66,14 @@ impl Import {
                 anyhow::Ok(state.put_network(&plan.network)?)
             })?;
         }
+        let members: Vec<Value> = plan.peers.iter().zip(&plan.owned).map(view).collect();
         let document = json!({
-            "network": plan.network, "pool": fleet.name, "listen": fleet.listen, "left_out": fleet.left_out,
-            "dry_run": self.dry_run, "members": plan.peers.iter().zip(&plan.owned).map(view).collect::<Vec<_>>(),
+            "network": plan.network,
+            "members": members,
+            "pool": fleet.name,
+            "listen": fleet.listen,
+            "left_out": fleet.left_out,
+            "dry_run": self.dry_run,
         });
         context.output.result(&document, || self.text(context, &fleet, &plan))?;
         Ok(Ended::Done)
