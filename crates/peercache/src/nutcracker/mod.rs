@@ -22,6 +22,8 @@ pub(crate) struct Fleet {
     pub(crate) daemons: Vec<Daemon>,
     /// Where twemproxy listens for it: where its clients connect now.
     pub(crate) listen: Option<String>,
+    /// Whether twemproxy sends the keys of a daemon that failed to others.
+    pub(crate) ejects: bool,
     /// Settings that are not taken over.
     pub(crate) left_out: Vec<String>,
 }
@@ -91,22 +93,21 @@ pub(crate) fn read(text: &str, wanted: Option<&str>) -> Result<Fleet, ConfigErro
 }
 
 fn read_fleet(section: &Section) -> Result<Fleet, ConfigError> {
-    let name = section.name.text.clone();
-    let mut fleet =
-        Fleet { name, ketama: Ketama::TWEMPROXY, daemons: Vec::new(), listen: None, left_out: Vec::new() };
+    let mut fleet = Fleet {
+        name: section.name.text.clone(),
+        ketama: Ketama::TWEMPROXY,
+        daemons: Vec::new(),
+        listen: None,
+        ejects: false,
+        left_out: Vec::new(),
+    };
+    let pool = &section.name.text;
+    let at = |line, says| ConfigError::Setting { pool: pool.clone(), line, says };
     for setting in &section.settings {
-        read_setting(&mut fleet, setting).map_err(|says| ConfigError::Setting {
-            pool: section.name.text.clone(),
-            line: setting.key.line,
-            says,
-        })?;
+        read_setting(&mut fleet, setting).map_err(|says| at(setting.key.line, says))?;
         if let ("servers", Value::Many(words)) = (setting.key.text.as_str(), &setting.value) {
             for word in words {
-                let daemon = read_daemon(word, &fleet.daemons).map_err(|says| ConfigError::Setting {
-                    pool: section.name.text.clone(),
-                    line: word.line,
-                    says,
-                })?;
+                let daemon = read_daemon(word, &fleet.daemons).map_err(|says| at(word.line, says))?;
                 fleet.daemons.push(daemon);
             }
         }
@@ -144,7 +145,10 @@ fn read_setting(fleet: &mut Fleet, setting: &Setting) -> Result<(), String> {
         }
         "redis" => {}
         "listen" => fleet.listen = Some(word.to_owned()),
-        other => fleet.left_out.push(other.to_owned()),
+        other => {
+            fleet.ejects |= other == "auto_eject_hosts" && word == "true";
+            fleet.left_out.push(other.to_owned());
+        }
     }
     Ok(())
 }

@@ -29,6 +29,7 @@ fn a_fleet_is_read_with_what_decides_where_keys_are() {
     assert_eq!(fleet.ketama.key_hash, KeyHash::Murmur);
     assert_eq!(fleet.ketama.hash_tag.unwrap().to_string(), "{}");
     assert_eq!(fleet.left_out, ["auto_eject_hosts", "timeout"]);
+    assert!(fleet.ejects);
     let shown = |daemon: &Daemon| {
         let Daemon { line, host, port, weight, ring_name, .. } = daemon;
         format!("{line}: {host} {port} {weight} {ring_name}")

@@ -23,6 +23,10 @@ use std::time::Duration;
 /// How long a daemon may take to say its version.
 const ANSWER_WITHIN: Duration = Duration::from_secs(2);
 
+/// What is said of a twemproxy that will not agree with us for ever.
+const EJECTS: &str = "this twemproxy sends the keys of a daemon that failed to others (auto_eject_hosts), and \
+                      peercache does not: set it to false before both serve at the same time";
+
 /// Make a network of a twemproxy's fleet, with all that it holds
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Import {
@@ -58,6 +62,9 @@ impl Import {
             return Err(Failure::new(silent.join("; "), hint).into());
         }
         silent.iter().for_each(|sentence| context.output.warn(sentence));
+        if fleet.ejects {
+            context.output.warn(EJECTS);
+        }
         if !self.dry_run {
             context.state.change(|state| {
                 // Others may have changed something while the daemons were asked.
