@@ -91,7 +91,7 @@ const CHECK: &[Step] = &[
 ];
 
 /// First of all, because a missing daemon should be known before the long builds.
-const DAEMONS: &[Step] = &[own("memcached", tools::memcached)];
+const DAEMONS: &[Step] = &[own("memcached", tools::memcached), own("twemproxy", tools::twemproxy)];
 
 /// Benchmarks are left out of the tests: they are compiled by clippy and run by `bench`. The programs are
 /// built first because tests start them.

@@ -75,6 +75,22 @@ fn memcached_version(program: &Path) -> Option<String> {
     answer(program, "-V").filter(|line| line.starts_with("memcached "))
 }
 
+/// Sees to it that tests find a real twemproxy, whose program is called nutcracker.
+pub(crate) fn twemproxy(_root: &Path) -> Result<(), String> {
+    if find_nutcracker().is_none() {
+        install("nutcracker")?;
+    }
+    let program = find_nutcracker().ok_or("no nutcracker on PATH: install the package `nutcracker`")?;
+    println!("nutcracker at {}", program.display());
+    Ok(())
+}
+
+/// Debian keeps it among the daemons, in a folder that is not on everybody's PATH. The tests look there too.
+fn find_nutcracker() -> Option<PathBuf> {
+    let daemons = PathBuf::from("/usr/sbin/nutcracker");
+    on_path("nutcracker").into_iter().chain([daemons]).find(|path| path.is_file())
+}
+
 /// Installs a Debian package, as root or by a sudo that asks nothing.
 fn install(package: &str) -> Result<(), String> {
     println!("{package} is missing; installing it with apt-get");
@@ -86,7 +102,7 @@ fn install(package: &str) -> Result<(), String> {
         println!("{why}");
         format!(
             "{package} is missing and apt-get did not install it; \
-             install the package `{package}`, or set MEMCACHED_PATH to the program"
+             install the package `{package}`, or put the program on PATH"
         )
     })
 }

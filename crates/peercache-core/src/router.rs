@@ -200,6 +200,7 @@ mod tests {
             address: ([127, 0, 0, 1], 1).into(),
             weight: Weight::default(),
             engine: EngineKind::Memcached,
+            ring_name: None,
         };
         let network = NetworkSpec {
             name: "main".parse().unwrap(),

@@ -7,6 +7,7 @@
 mod cli;
 mod client;
 mod fleet;
+mod nutcracker;
 mod output;
 mod settings;
 mod state;

@@ -184,6 +184,7 @@ pub(crate) fn open_with_phases(
         address: daemons[n].address,
         weight: Weight::default(),
         engine: EngineKind::Memcached,
+        ring_name: None,
     };
     let network = NetworkSpec {
         name: "main".parse().expect("a sound test"),

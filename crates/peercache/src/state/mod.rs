@@ -18,6 +18,7 @@ mod files;
 mod lock;
 mod networks;
 mod peers;
+mod placing;
 mod text;
 
 pub(crate) use error::StateError;

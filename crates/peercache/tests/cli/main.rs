@@ -6,6 +6,7 @@
 
 mod attach;
 mod command_line;
+mod import;
 mod lab;
 mod networks;
 mod peers;

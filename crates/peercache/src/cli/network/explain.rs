@@ -8,6 +8,7 @@ use clap::Args;
 use peercache_client::Copy;
 use peercache_core::key::Key;
 use peercache_core::ring::hash_key;
+use peercache_core::spec::HashKind;
 use serde::Serialize;
 
 /// Explain where a key is and who serves it, without reading it
@@ -22,6 +23,8 @@ struct Explanation {
     network: String,
     key: String,
     hash: String,
+    /// How a ketama ring hashes keys.
+    key_hash: Option<String>,
     /// The key's position on the ring.
     position: u32,
     replication: u8,
@@ -56,6 +59,7 @@ impl Explain {
             network: network.name.to_string(),
             key: self.at.shown(),
             hash: network.hash.to_string(),
+            key_hash: key_hash(network.hash),
             position: hash_key(network.hash, key),
             replication: network.replication.get(),
             replicas: copies.iter().map(|copy| copy.peer.to_string()).collect(),
@@ -64,6 +68,13 @@ impl Explain {
         };
         context.output.result(&explanation, || text(&explanation))?;
         Ok(Ended::Done)
+    }
+}
+
+fn key_hash(hash: HashKind) -> Option<String> {
+    match hash {
+        HashKind::Ketama(ketama) => Some(ketama.key_hash.to_string()),
+        HashKind::Xxh3 | HashKind::Md5 => None,
     }
 }
 
@@ -84,6 +95,11 @@ fn view(position: usize, copy: &Copy) -> CopyView {
 
 fn text(explanation: &Explanation) -> String {
     let Explanation { key, hash, position, replication, replicas, .. } = explanation;
+    // A key that hits a point belongs to the next one, but on a ketama ring to that very point.
+    let (by, after) = match &explanation.key_hash {
+        Some(key_hash) => (format!("{hash} by {key_hash}"), "from there on"),
+        None => (hash.clone(), "after that"),
+    };
     let mut table = Table::new(["PEER", "ROLE", "PHASE", "COPY", "BYTES", "EXPIRES", "IDLE"]);
     for copy in &explanation.copies {
         let seconds = |value: Option<u64>| value.map_or("-".to_owned(), |seconds| format!("{seconds} s"));
@@ -107,8 +123,8 @@ fn text(explanation: &Explanation) -> String {
         None => "no copy can be read now".to_owned(),
     };
     format!(
-        "key {key}: {hash} puts it at {position} of 4294967296\n\
-         the first {replication} distinct peers clockwise after that keep it, owner first: {}\n{}{serves}\n",
+        "key {key}: {by} puts it at {position} of 4294967296\n\
+         the first {replication} distinct peers clockwise {after} keep it, owner first: {}\n{}{serves}\n",
         quoted(replicas),
         table.aligned()
     )

@@ -8,7 +8,7 @@ use anyhow::Result;
 use clap::Args;
 use futures_util::future::try_join_all;
 use peercache_agent::supervise::stats;
-use peercache_core::spec::NetworkName;
+use peercache_core::spec::{HashKind, NetworkName};
 use serde::Serialize;
 
 /// Show a network: its peers, their phases and their exact shares of the keys
@@ -31,6 +31,8 @@ struct MemberView {
     address: String,
     engine: &'static str,
     weight: u32,
+    /// What its points on a ketama ring are made of, where that is not its id.
+    ring_name: Option<String>,
     /// `up`, `warming` or `down`, as this command finds it.
     phase: &'static str,
     state: String,
@@ -63,6 +65,7 @@ async fn members(
             address: peer.address().to_string(),
             engine: peer.engine.as_str(),
             weight: peer.weight.get(),
+            ring_name: peer.ring_name.as_ref().map(ToString::to_string),
             phase: phase(context, peer, condition).await,
             state: condition.to_string(),
             owned: share.owned,
@@ -86,6 +89,10 @@ async fn phase(context: &Context, peer: &PeerRecord, condition: Condition) -> &'
 
 fn text(view: &NetworkView<'_>) -> String {
     let NetworkRecord { name, replication, vnodes, hash, on_down, .. } = view.network;
+    let hash = match hash {
+        HashKind::Ketama(ketama) => format!("{hash} ({ketama})"),
+        HashKind::Xxh3 | HashKind::Md5 => hash.to_string(),
+    };
     let head = format!(
         "network {name}: replication {replication}, vnodes {vnodes}, hash {hash}, on-down {on_down}\n"
     );

@@ -4,6 +4,7 @@ mod attach;
 mod detach;
 mod list;
 mod logs;
+mod pairs;
 mod restart;
 mod show;
 mod start;
@@ -60,6 +61,7 @@ struct PeerView {
     state: String,
     memory_mb: Option<u32>,
     weight: u32,
+    ring_name: Option<String>,
     network: Option<String>,
     managed: bool,
     warming: bool,
@@ -80,6 +82,7 @@ impl PeerView {
             state: condition.to_string(),
             memory_mb: peer.memory_mb,
             weight: peer.weight.get(),
+            ring_name: peer.ring_name.as_ref().map(ToString::to_string),
             network,
             managed: peer.managed,
             warming: peer.warming,
