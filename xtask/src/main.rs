@@ -4,10 +4,12 @@
 //! It exists so that "done" is one command on every machine, with nothing to install by hand beyond Rust,
 //! git, a shell and a C compiler. A step that cannot run is an error, never skipped.
 
+mod clients;
 mod daemons;
 mod instructions;
 mod run;
 mod steps;
+mod subjects;
 mod suites;
 mod tidy;
 mod tools;
