@@ -71,7 +71,8 @@ fn collect(folder: &Path, prefix: &str, files: &mut Vec<File>) -> io::Result<()>
         let kind = entry.file_type()?;
         if kind.is_dir() && !is_left_out(&path) {
             collect(&entry.path(), &format!("{path}/"), files)?;
-        } else if kind.is_file() {
+        } else if kind.is_file() && path != ".git" {
+            // In a second working tree of git, `.git` is a file that says where the first one is.
             let text = String::from_utf8_lossy(&fs::read(entry.path())?).into_owned();
             files.push(File { path, text });
         }

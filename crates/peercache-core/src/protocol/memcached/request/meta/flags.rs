@@ -202,16 +202,17 @@ fn check_argument(letter: u8, argument: &[u8], key: Key<'_>) -> Checked {
     if fits { Checked::Fine } else { Checked::Wrong(words) }
 }
 
-/// A set of ASCII characters.
+/// A set of ASCII letters: a bit for each byte from `@` to the end of ASCII.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-struct Letters(u128);
+struct Letters(u64);
 
 impl Letters {
     const fn has(self, letter: u8) -> bool {
-        letter < 128 && self.0 & (1 << letter) != 0
+        letter & 0xc0 == 0x40 && self.0 & (1 << (letter & 0x3f)) != 0
     }
 
+    /// Only ever called with a letter that [`is_known`].
     const fn add(&mut self, letter: u8) {
-        self.0 |= 1 << (letter & 127);
+        self.0 |= 1 << (letter & 0x3f);
     }
 }
