@@ -29,6 +29,13 @@ pub const POINTS_MAX: usize = 10_000_000;
 pub struct PeerIndex(u16);
 
 impl PeerIndex {
+    /// The place `index`, counted from 0.
+    #[must_use]
+    #[inline]
+    pub const fn new(index: u16) -> Self {
+        Self(index)
+    }
+
     /// The index, for use with slices.
     #[must_use]
     #[inline]
