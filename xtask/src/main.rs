@@ -5,6 +5,7 @@
 //! git, a shell and a C compiler. A step that cannot run is an error, never skipped.
 
 mod daemons;
+mod fuzz;
 mod instructions;
 mod run;
 mod steps;

@@ -4,7 +4,7 @@
 //! Steps run in order and the first that fails ends the task, so cheap steps come first. No step may be
 //! skipped and none judges by the clock.
 
-use crate::{instructions, suites, tidy, tools};
+use crate::{fuzz, instructions, suites, tidy, tools};
 use std::path::Path;
 
 /// A verb of `cargo xtask`.
@@ -88,12 +88,20 @@ pub(crate) const TASKS: &[Task] = &[
 ];
 
 /// Every verb with arguments, in the order it is listed to people.
-pub(crate) const VERBS: &[Verb] = &[Verb {
-    words: &["suites"],
-    usage: "[memcached|embedded|proxy:PEERS:COPIES|HOST:PORT]...",
-    about: "only other people's test suites, after a `cargo build`; they empty what they are given",
-    work: suites::command,
-}];
+pub(crate) const VERBS: &[Verb] = &[
+    Verb {
+        words: &["suites"],
+        usage: "[memcached|embedded|proxy:PEERS:COPIES|HOST:PORT]...",
+        about: "only other people's test suites, after a `cargo build`; they empty what they are given",
+        work: suites::command,
+    },
+    Verb {
+        words: &["fuzz"],
+        usage: "[--minutes N]",
+        about: "the fuzzers of the folder fuzz, for a minute in all or for N",
+        work: fuzz::command,
+    },
+];
 
 const TIDY: &[Step] = &[own("tidy", tidy::run)];
 

@@ -5,13 +5,13 @@
 //! nor installed is an error. Versions are pinned wherever a newer one may judge the same tree differently.
 
 mod apt;
-mod deny;
+mod built;
 mod memcached;
 mod node;
 mod php;
 mod python;
 
-pub(crate) use deny::deny;
+pub(crate) use built::{cargo_fuzz, cplusplus, deny};
 pub(crate) use memcached::{memcached, memcached_program};
 
 use std::env;
