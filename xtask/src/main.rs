@@ -6,6 +6,7 @@
 
 mod clients;
 mod daemons;
+mod fuzz;
 mod instructions;
 mod run;
 mod steps;

@@ -4,7 +4,7 @@
 //! Steps run in order and the first that fails ends the task, so cheap steps come first. No step may be
 //! skipped and none judges by the clock.
 
-use crate::{clients, instructions, suites, tidy, tools};
+use crate::{clients, fuzz, instructions, suites, tidy, tools};
 use std::path::Path;
 
 /// A verb of `cargo xtask`.
@@ -100,6 +100,12 @@ pub(crate) const VERBS: &[Verb] = &[
         usage: "[memcached|embedded|proxy:PEERS:COPIES|HOST:PORT]...",
         about: "only the lines of docs/clients.md, after a `cargo build`",
         work: clients::command,
+    },
+    Verb {
+        words: &["fuzz"],
+        usage: "[--minutes N]",
+        about: "the fuzzers of the folder fuzz, for a minute in all or for N",
+        work: fuzz::command,
     },
 ];
 

@@ -5,14 +5,14 @@
 //! nor installed is an error. Versions are pinned wherever a newer one may judge the same tree differently.
 
 mod apt;
-mod deny;
+mod built;
 mod memcached;
 mod node;
 mod nutcracker;
 mod php;
 mod python;
 
-pub(crate) use deny::deny;
+pub(crate) use built::{cargo_fuzz, cplusplus, deny};
 pub(crate) use memcached::{memcached, memcached_program};
 pub(crate) use nutcracker::twemproxy;
 
