@@ -106,8 +106,13 @@ impl Healer {
 
 impl Drop for Healer {
     fn drop(&mut self) {
-        // Nobody keeps the entries any more: who still writes must not believe that they are there.
-        self.patients.iter().for_each(|patient| patient.peer().cell.want_entry_again());
+        self.tasks.abort_all();
+        // Nobody keeps the entries any more: they are given up for others to clean for, and who still writes
+        // must not believe that they are there.
+        for patient in self.patients.iter() {
+            patient.peer().cell.want_entry_again();
+            drop(patient.give_up());
+        }
     }
 }
 

@@ -179,21 +179,31 @@ pub(crate) fn open_with_phases(
     policy: Policy,
     phase: impl Fn(&PeerId) -> Phase,
 ) -> Client {
+    let network = network(daemons, listed, copies, policy);
+    Client::open(Arc::new(Topology::with_phases(&network, phase).expect("a sound test")))
+}
+
+/// A network of some of the daemons, listed in this order.
+pub(crate) fn network(
+    daemons: &[Daemon],
+    listed: impl IntoIterator<Item = usize>,
+    copies: u8,
+    policy: Policy,
+) -> NetworkSpec {
     let peer = |n: usize| PeerSpec {
         id: format!("p{n}").parse().expect("a sound test"),
         address: daemons[n].address,
         weight: Weight::default(),
         engine: EngineKind::Memcached,
     };
-    let network = NetworkSpec {
+    NetworkSpec {
         name: "main".parse().expect("a sound test"),
         peers: listed.into_iter().map(peer).collect(),
         replication: Replication::new(copies).expect("a sound test"),
         vnodes: Vnodes::default(),
         hash: HashKind::Xxh3,
         policy,
-    };
-    Client::open(Arc::new(Topology::with_phases(&network, phase).expect("a sound test")))
+    }
 }
 
 /// Five times the default times, for tests that have to sit through them: a peer that is well answers in time

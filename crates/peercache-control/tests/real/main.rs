@@ -2,6 +2,7 @@
 
 mod daemon;
 mod faults;
+mod ledger;
 mod limits;
 mod placement;
 mod relay;
