@@ -12,7 +12,7 @@ use crate::patient::{Attempt, Patient};
 use crate::returning::{Return, ReturnFacts, ReturnStep};
 use crate::watcher;
 use peercache_client::direct::{self, DirectError};
-use peercache_client::{Backoff, Network};
+use peercache_client::{Backoff, Network, Unrecorded};
 use peercache_core::health::{Event, Identified, Phase};
 use peercache_core::spec::PeerId;
 use std::collections::BTreeSet;
@@ -79,6 +79,18 @@ impl Healer {
     /// It cannot be carried out and stays pending.
     pub async fn finish_due_flush(&self) -> io::Result<()> {
         flusher::flush_if_due(&self.patients).await
+    }
+
+    /// Waits until every outage that this process saw is on disk, or cannot be. For whoever is about to end:
+    /// a write that failed was not held for that, and others have to know of it all the same.
+    ///
+    /// # Errors
+    /// [`Unrecorded`]: the first that other processes do not learn of.
+    pub async fn finish_entries(&self) -> Result<(), Unrecorded> {
+        for patient in self.patients.iter() {
+            patient.network.outage_recorded(patient.peer()).await?;
+        }
+        Ok(())
     }
 
     /// Waits until each peer that some process which is gone left unclean was cleaned, or does not answer.
@@ -201,7 +213,9 @@ async fn bring_back(patient: &Patient, lost_writes: &mut bool) -> Result<Progres
     };
     patient.note_attempt(Attempt::Cleaning);
     let phase = clean(patient, &mut stream, facts).await?;
-    patient.cleaned(abandoned);
+    if facts.unreadable || facts.lost_writes {
+        patient.cleaned(abandoned);
+    }
     // Whoever declared a debt meanwhile makes the peer unreadable next, which undoes this.
     let returned = peer.cell.finish_return(ticket, phase);
     patient.look()?;

@@ -99,9 +99,13 @@ impl Patient {
         let is_news = chart.abandoned != abandoned;
         chart.abandoned = abandoned;
         drop(chart);
+        let has_siblings = self.network.topology().has_siblings();
+        if has_siblings && !peer.cell.state().has_forgotten() && ledger.was_emptied(&peer.spec.id)? {
+            peer.cell.note_forgotten();
+        }
         if missed_elsewhere {
             self.note_missed_elsewhere();
-        } else if peer.cell.note_cleaned_elsewhere(self.network.topology().has_siblings()) {
+        } else if peer.cell.note_cleaned_elsewhere(has_siblings) {
             tracing::info!(peer = %peer.spec.id, "nobody misses writes on it any more: {:?}", peer.cell.state());
             self.network.stir();
         }
@@ -126,12 +130,13 @@ impl Patient {
         self.chart().abandoned.clone()
     }
 
-    /// The peer was cleaned for these entries.
+    /// The peer was cleaned, for these entries among others. Must come before it may be read again.
     pub(crate) fn cleaned(&self, names: Vec<OsString>) {
-        let Some(ledger) = self.ledger.as_ref().filter(|_| !names.is_empty()) else { return };
+        let Some(ledger) = &self.ledger else { return };
         let peer = self.peer();
-        if let Err(error) = ledger.remove_abandoned(&peer.spec.id, &names) {
-            tracing::warn!(peer = %peer.spec.id, "cleaned, but its outage stays recorded: {error}");
+        let marked = ledger.mark_emptied(&peer.spec.id);
+        if let Err(error) = marked.and_then(|()| ledger.remove_abandoned(&peer.spec.id, &names)) {
+            tracing::warn!(peer = %peer.spec.id, "cleaned, which cannot be written down: {error}");
             self.chart().cleaned.extend(names);
         }
     }

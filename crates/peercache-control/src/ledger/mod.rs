@@ -3,6 +3,7 @@
 //! ```text
 //! state/outage/<peer>/<writer>    held locked by its writer for as long as that one lives
 //!                     .lock       held by whoever is cleaning the peer
+//!                     .emptied    says that it was, and that its misses mean nothing since
 //! state/flush/<network>.json      when a delayed flush of the network is due (P-18)
 //! ```
 //!
@@ -32,6 +33,9 @@ const OUTAGE: &str = "outage";
 
 /// Held by the one process that is cleaning a peer.
 const RETURN_LOCK: &str = ".lock";
+
+/// Says that the peer was emptied, to processes that begin later.
+const EMPTIED: &str = ".emptied";
 
 /// An entry is about 60 bytes; a foreign file is not read further.
 const ENTRY_BYTES_MAX: u64 = 4096;
@@ -125,6 +129,26 @@ impl Ledger {
     /// Removes this process's entry for `peer`. After a power cut it may be back, which costs a flush.
     pub(crate) fn remove(&self, peer: &PeerId) -> io::Result<()> {
         self.folder(peer)?.map_or(Ok(()), |folder| folder.remove(self.writer.as_ref()))
+    }
+
+    /// Tells processes that begin later that `peer` was emptied: its misses are to be asked of its siblings.
+    /// Only where an outage was recorded; must come before its entries are removed.
+    pub(crate) fn mark_emptied(&self, peer: &PeerId) -> io::Result<()> {
+        self.folder(peer)?.map_or(Ok(()), |folder| folder.open_or_create(EMPTIED.as_ref()).map(drop))
+    }
+
+    /// Whether `peer` was emptied after an outage.
+    pub(crate) fn was_emptied(&self, peer: &PeerId) -> io::Result<bool> {
+        Ok(self.folder(peer)?.is_some_and(|folder| folder.has(EMPTIED.as_ref())))
+    }
+
+    /// From now on the misses of `peer` mean something again: it was started anew together with its
+    /// siblings, or has none any more.
+    ///
+    /// # Errors
+    /// It could not be written down; its misses go on to be asked of others.
+    pub fn clear_emptied(&self, peer: &PeerId) -> io::Result<()> {
+        self.folder(peer)?.map_or(Ok(()), |folder| folder.remove(EMPTIED.as_ref()))
     }
 
     /// Removes entries of writers that are gone, after the peer was cleaned for them, and what crashes left

@@ -122,6 +122,11 @@ impl PeerCell {
         before != after
     }
 
+    /// Somebody who knows says that the peer was emptied, and has siblings that may have what it forgot.
+    pub fn note_forgotten(&self) {
+        self.update(|state| state.forgetting().with_phase(state.phase()));
+    }
+
     /// Begins the return of a peer that answers: from now on it takes writes. Returns the ticket that
     /// [`Self::finish_return`] wants; take it *before* cleaning the peer.
     pub fn begin_return(&self) -> u32 {

@@ -55,6 +55,7 @@ impl Claim {
             // Those that start together with this one hold nothing either.
             record.warming = has_running_sibling(writer, id)?;
             record.set_process(None);
+            writer.begin_anew(id)?;
             writer.put_peer(&record)?;
             let state = state.clone();
             Ok(Self { state, previous, record, marker, strays, launched: None, is_settled: false })

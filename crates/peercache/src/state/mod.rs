@@ -5,6 +5,7 @@
 //! ├── .lock              held for a read or a change, never while waiting for a daemon
 //! ├── peer/              <id>.json, one a peer, and registry.json, which lists them
 //! ├── network.json       lists the networks;  network/<name>.json, one a network
+//! ├── outage/            who missed writes on which peer (the ledger of the control crate, as is flush/)
 //! ├── log/               <id>.log, what each daemon printed
 //! └── stats/             lab reports
 //! ```
@@ -25,6 +26,7 @@ pub(crate) use networks::{NetworkRecord, Placement};
 pub(crate) use peers::{PeerRecord, PeerState};
 
 use lock::Lock;
+use peercache_control::Ledger;
 use peercache_core::spec::{NetworkName, PeerId};
 use std::fs;
 use std::ops::Deref;
@@ -164,12 +166,19 @@ impl Writer {
     /// The peers `ids` have left their network, and with it the siblings that stood in for them.
     pub(crate) fn end_warming(&mut self, ids: &[PeerId]) -> Result<(), StateError> {
         for id in ids {
+            self.begin_anew(id)?;
             if let Some(mut peer) = self.peer(id)?.filter(|peer| peer.warming) {
                 peer.warming = false;
                 self.put_peer(&peer)?;
             }
         }
         Ok(())
+    }
+
+    /// What the peer forgot in earlier outages does not matter any more: it is started anew, or alone.
+    pub(crate) fn begin_anew(&mut self, id: &PeerId) -> Result<(), StateError> {
+        let unwritable = |source| StateError::Unwritable { path: self.0.root.join("outage"), source };
+        Ledger::at(&self.0.root).clear_emptied(id).map_err(unwritable)
     }
 
     /// Creates or replaces a network's record.

@@ -8,6 +8,7 @@ mod attach;
 mod command_line;
 mod lab;
 mod networks;
+mod outages;
 mod peers;
 mod settings;
 mod start_races;

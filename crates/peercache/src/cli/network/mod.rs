@@ -6,6 +6,7 @@ mod delete;
 mod explain;
 mod get;
 mod list;
+mod outage;
 mod remove;
 mod set;
 mod show;
