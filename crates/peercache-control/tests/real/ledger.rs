@@ -9,9 +9,10 @@ use peercache_client::{Client, SetOptions, WriteError};
 use peercache_control::{Healer, Ledger, Outage};
 use peercache_core::health::Entry;
 use peercache_core::key::Key;
-use peercache_core::spec::PeerId;
+use peercache_core::spec::{NetworkSpec, PeerId};
 use peercache_core::topology::Topology;
 use std::fs;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -19,15 +20,18 @@ use std::time::{Duration, Instant};
 const KEYS: usize = 2_000;
 
 /// One process as the others see it. Dropped, it is a process that died: nothing is tidied up.
-struct Process {
-    client: Client,
+pub(crate) struct Process {
+    pub(crate) client: Client,
     healer: Healer,
 }
 
 impl Process {
     fn start(daemons: &[Daemon], state: &Path) -> Self {
-        let topology = Topology::build(&network(daemons, 0..daemons.len(), 2, steady()));
-        let client = Client::open(Arc::new(topology.expect("a sound test")));
+        Self::over(&network(&addresses(daemons), steady()), state)
+    }
+
+    pub(crate) fn over(network: &NetworkSpec, state: &Path) -> Self {
+        let client = Client::open(Arc::new(Topology::build(network).expect("a sound test")));
         let ledger = Arc::new(Ledger::at(state));
         let healer = Healer::spawn_with_ledger(client.network(), &ledger).expect("a ledger that can be read");
         Self { client, healer }
@@ -37,7 +41,7 @@ impl Process {
         self.client.topology().peers()[peer].cell.state().is_readable()
     }
 
-    async fn wait_until_readable(&self, peer: usize) {
+    pub(crate) async fn wait_until_readable(&self, peer: usize) {
         wait_for("the peer to be readable", async || {
             let state = self.client.topology().peers()[peer].cell.state();
             state.is_readable() && state.is_live()
@@ -116,6 +120,10 @@ async fn two_daemons() -> Vec<Daemon> {
     vec![Daemon::start().await, Daemon::start().await]
 }
 
+fn addresses(daemons: &[Daemon]) -> Vec<SocketAddr> {
+    daemons.iter().map(|daemon| daemon.address).collect()
+}
+
 fn id(peer: usize) -> PeerId {
     format!("p{peer}").parse().expect("a sound test")
 }
@@ -126,8 +134,7 @@ fn outages(state: &Path, peer: usize) -> Vec<Outage> {
 
 /// Nothing old is in the peer itself, whoever asks it.
 async fn check_peer(daemon: &Daemon) {
-    let alone = std::slice::from_ref(daemon);
-    let topology = Topology::build(&network(alone, 0..1, 1, steady())).expect("a sound test");
+    let topology = Topology::build(&network(&[daemon.address], steady())).expect("a sound test");
     let client = Client::open(Arc::new(topology));
     for n in 0..KEYS {
         let read = client.get(key(n).as_bytes()).await.expect("it serves").map(|value| value.data.to_vec());
@@ -190,6 +197,20 @@ async fn p11_the_entry_of_a_writer_that_is_gone_is_cleaned_for_by_another_proces
     reader.check("after its return").await;
     check_peer(&daemons[0]).await;
     assert_eq!(outages(state.path(), 0), []);
+}
+
+/// The reader was not there when the peer was emptied.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn p20_a_process_that_begins_later_knows_that_the_peer_was_emptied() {
+    let (daemons, state) = (two_daemons().await, tempfile::tempdir().unwrap());
+    let writer = Process::start(&daemons, state.path());
+    writer.fill().await;
+    daemons[0].hang().await;
+    writer.change().await;
+    daemons[0].resume();
+    writer.wait_until_readable(0).await;
+    wait_for("the entry to go", async || outages(state.path(), 0).is_empty()).await;
+    Process::start(&daemons, state.path()).check("for a late one: its misses are asked of the other").await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
