@@ -1,7 +1,7 @@
 //! Keeps this process's entry for one peer in the outage ledger: carries out what `Keeping` decides.
 //!
-//! One task a peer, and the only one that writes or removes that file; so a miss that comes while the entry is
-//! being removed is recorded again before its write is acknowledged.
+//! One task a peer, and the only one that writes or removes that file; so a miss that comes while the entry
+//! is being removed is recorded again before its write is acknowledged.
 
 use crate::ledger::keeping::KeepStep;
 use crate::patient::Patient;

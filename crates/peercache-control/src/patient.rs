@@ -106,7 +106,7 @@ impl Patient {
         if missed_elsewhere {
             self.note_missed_elsewhere();
         } else if peer.cell.note_cleaned_elsewhere(has_siblings) {
-            tracing::info!(peer = %peer.spec.id, "nobody misses writes on it any more: {:?}", peer.cell.state());
+            tracing::info!(peer = %peer.spec.id, "cleaned by another process: {:?}", peer.cell.state());
             self.network.stir();
         }
         if is_news {

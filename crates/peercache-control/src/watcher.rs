@@ -128,3 +128,88 @@ async fn readable(messages: &OwnedFd) -> io::Result<()> {
     let messages = AsyncFd::with_interest(messages.as_fd(), Interest::READABLE)?;
     messages.readable().await.map(|_| ())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ledger::Ledger;
+    use peercache_client::Network;
+    use peercache_core::spec::{
+        EngineKind, HashKind, NetworkSpec, PeerSpec, Policy, Replication, Vnodes, Weight,
+    };
+    use peercache_core::topology::Topology;
+
+    /// How long a test waits before it fails.
+    const PATIENCE: Duration = Duration::from_secs(30);
+
+    fn patients(state: &Path) -> Arc<[Arc<Patient>]> {
+        let peer = |id: &str| PeerSpec {
+            id: id.parse().unwrap(),
+            address: ([127, 0, 0, 1], 1).into(),
+            weight: Weight::default(),
+            engine: EngineKind::Memcached,
+        };
+        let spec = NetworkSpec {
+            name: "main".parse().unwrap(),
+            peers: ["p0", "p1"].map(peer).into(),
+            replication: Replication::new(2).unwrap(),
+            vnodes: Vnodes::default(),
+            hash: HashKind::Xxh3,
+            policy: Policy::default(),
+        };
+        let network = Network::new(Arc::new(Topology::build(&spec).unwrap()));
+        let ledger = Arc::new(Ledger::at(state));
+        (0..2).map(|index| Patient::new(&network, index, Some(&ledger))).collect()
+    }
+
+    /// Waits for messages of the kernel, and for nothing else, until `p1` stands as wanted.
+    async fn told_until(eyes: &mut Eyes, patients: &[Arc<Patient>], readable: bool) {
+        let told = async {
+            while patients[1].peer().cell.state().is_readable() != readable {
+                assert!(eyes.settle_on(patients), "every change is told");
+                patients.iter().for_each(|patient| look(patient));
+                if patients[1].peer().cell.state().is_readable() != readable {
+                    eyes.moved(patients).await;
+                }
+            }
+        };
+        tokio::time::timeout(PATIENCE, told).await.expect("the kernel tells");
+    }
+
+    #[tokio::test]
+    async fn p12_the_kernel_tells_of_an_entry_when_it_comes_and_when_it_goes() {
+        let state = tempfile::tempdir().unwrap();
+        let patients = patients(state.path());
+        let mut eyes = Eyes::open();
+        assert!(eyes.settle_on(&patients), "though there is no ledger yet");
+        let (other, id) = (Ledger::at(state.path()), "p1".parse().unwrap());
+        for _ in 0..3 {
+            let entry = other.create(&id).unwrap();
+            told_until(&mut eyes, &patients, false).await;
+            other.remove(&id).unwrap();
+            drop(entry);
+            told_until(&mut eyes, &patients, true).await;
+        }
+        assert!(patients[1].peer().cell.state().has_forgotten());
+        assert!(
+            patients[0].peer().cell.state().is_readable() && !patients[0].peer().cell.state().has_forgotten()
+        );
+    }
+
+    #[tokio::test]
+    async fn p12_an_entry_that_came_and_went_unseen_leaves_a_peer_that_has_forgotten() {
+        let state = tempfile::tempdir().unwrap();
+        let patients = patients(state.path());
+        let (other, id) = (Ledger::at(state.path()), "p1".parse().unwrap());
+        drop(other.create(&id).unwrap());
+        other.remove(&id).unwrap();
+        let mut eyes = Eyes::open();
+        eyes.settle_on(&patients);
+        drop(other.create(&id).unwrap());
+        other.remove(&id).unwrap();
+        tokio::time::timeout(PATIENCE, eyes.moved(&patients)).await.expect("the kernel tells");
+        patients.iter().for_each(|patient| look(patient));
+        assert!(patients[1].peer().cell.state().has_forgotten());
+        assert!(patients[1].peer().cell.state().is_readable());
+    }
+}

@@ -111,7 +111,10 @@ pub fn settle(topology: &Topology, set: &ReplicaSet, verdict: &Verdict) -> Settl
     let cleared = verdict.unreadable.iter().filter(|&position| cell(position).clear_readable()).collect();
     // A refusal says that no replica serves the old value any more, which is a promise too.
     let is_promise = matches!(verdict.answer, Answer::Done { .. } | Answer::Refused(..));
-    let is_unrecorded = |position: &u8| is_promise && cell(*position).state().entry() == Entry::Wanted;
+    // It may have been tried and have failed since the line above.
+    let is_unrecorded = |position: &u8| {
+        is_promise && matches!(cell(*position).state().entry(), Entry::Wanted | Entry::Failed)
+    };
     let unrecorded = verdict.unreadable.iter().filter(is_unrecorded).collect();
     Settled { cleared, unrecorded }
 }

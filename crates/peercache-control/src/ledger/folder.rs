@@ -75,6 +75,12 @@ impl Folder {
         fs::statat(&self.fd, name, AtFlags::SYMLINK_NOFOLLOW).is_ok()
     }
 
+    /// Whether there is a plain file of this name.
+    pub(super) fn has_file(&self, name: &OsStr) -> bool {
+        let stat = fs::statat(&self.fd, name, AtFlags::SYMLINK_NOFOLLOW);
+        stat.is_ok_and(|stat| fs::FileType::from_raw_mode(stat.st_mode) == fs::FileType::RegularFile)
+    }
+
     /// A file in it, to be read; none when it does not exist. A pipe in its place makes nobody wait.
     pub(super) fn open_file(&self, name: &OsStr) -> io::Result<Option<File>> {
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;

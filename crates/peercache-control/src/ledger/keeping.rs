@@ -1,8 +1,8 @@
 //! The life of this process's entry for one peer: when its file must be written and when it may go (P-11).
 //!
 //! Pure: what the peer's cell wants is an argument, and so is what became of the file. The entry is removed
-//! only after the cell says that nothing is missing, and one that is wanted again while it still lies there is
-//! simply confirmed; so no moment exists in which a write is acknowledged and its file is not there.
+//! only after the cell says that nothing is missing, and one that is wanted again while it still lies there
+//! is simply confirmed; so no moment exists in which a write is acknowledged and its file is not there.
 
 use peercache_core::health::Entry;
 

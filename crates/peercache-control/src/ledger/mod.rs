@@ -7,11 +7,11 @@
 //! state/flush/<network>.json      when a delayed flush of the network is due (P-18)
 //! ```
 //!
-//! A lock says who lives, and nothing else does: the kernel drops it with its holder, also after `kill -9`, in
-//! other containers and after a reboot, and a recycled pid has none. So a file that nobody holds, whatever is
-//! in it and however it came there, is the entry of a writer that is gone. What follows from a folder's
-//! content is decided in `sighting`, and when this process's own file must be there in `keeping`; nothing here
-//! decides. All calls block for a disk's time.
+//! A lock says who lives, and nothing else does: the kernel drops it with its holder, also after `kill -9`,
+//! in other containers and after a reboot, and a recycled pid has none. So a file that nobody holds,
+//! whatever is in it and however it came there, is the entry of a writer that is gone. Nothing here
+//! decides: what follows from a folder's content is said in `sighting`, when this process's own file must
+//! be there in `keeping`. All calls block for a disk's time.
 
 mod flush;
 mod folder;
@@ -24,7 +24,7 @@ use serde_json::Value;
 use sighting::{Sighting, Standing};
 use std::ffi::{OsStr, OsString};
 use std::fs::{File, TryLockError};
-use std::io::{self, Read};
+use std::io::{self, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -111,7 +111,7 @@ impl Ledger {
             if is_hidden(&name) {
                 continue;
             }
-            let standing = if self.is_own(&name) { Some(Standing::Ours) } else { standing(&folder, &name) };
+            let standing = if self.is_own(&name) { Some(Standing::Ours) } else { standing(&folder, &name)? };
             sightings.extend(standing.map(|standing| Sighting { name, standing }));
         }
         Ok(sightings)
@@ -151,9 +151,21 @@ impl Ledger {
         self.folder(peer)?.map_or(Ok(()), |folder| folder.remove(EMPTIED.as_ref()))
     }
 
-    /// Removes entries of writers that are gone, after the peer was cleaned for them, and what crashes left
-    /// half written.
-    pub(crate) fn remove_abandoned(&self, peer: &PeerId, names: &[OsString]) -> io::Result<()> {
+    /// The entries of `peer` whose writers are gone.
+    ///
+    /// # Errors
+    /// As [`Self::outages`].
+    pub fn abandoned(&self, peer: &PeerId) -> io::Result<Vec<OsString>> {
+        let sightings = self.sight(peer)?.into_iter();
+        Ok(sightings.filter(|found| found.standing == Standing::Abandoned).map(|found| found.name).collect())
+    }
+
+    /// Removes entries of writers that were gone before the peer was cleaned, or started anew, and what
+    /// crashes left half written.
+    ///
+    /// # Errors
+    /// Some could not be removed; whoever sees them cleans the peer once more.
+    pub fn remove_abandoned(&self, peer: &PeerId, names: &[OsString]) -> io::Result<()> {
         let Some(folder) = self.folder(peer)? else { return Ok(()) };
         folder.sweep(HALF_WRITTEN_MAX)?;
         names.iter().try_for_each(|name| folder.remove(name))
@@ -188,19 +200,24 @@ fn try_lock(file: File) -> io::Result<Option<File>> {
     }
 }
 
-/// How the writer of another file stands; none when the file is gone by now.
-fn standing(folder: &Folder, name: &OsStr) -> Option<Standing> {
+/// How the writer of another file stands; none when the file is gone by now. Where that cannot be known (this
+/// process has no descriptor left), it is an error: the entry of somebody who lives must never be removed.
+fn standing(folder: &Folder, name: &OsStr) -> io::Result<Option<Standing>> {
     let file = match folder.open_file(name) {
-        Ok(file) => file?,
-        // A link, or something that this user may not even open: nobody of ours holds it.
-        Err(_) => return Some(Standing::Abandoned),
+        Ok(Some(file)) => file,
+        Ok(None) => return Ok(None),
+        // Another user's: whoever that is has to clean.
+        Err(error) if error.kind() == ErrorKind::PermissionDenied => return Ok(Some(Standing::Held)),
+        // No file at all, and so nobody's.
+        Err(_) if !folder.has_file(name) => return Ok(Some(Standing::Abandoned)),
+        Err(error) => return Err(error),
     };
     // Shared, so that those who look at the same time do not take each other for the writer.
     match file.try_lock_shared() {
         // Its writer may have removed it since the folder was listed, and let go of it then.
-        Ok(()) => folder.has(name).then_some(Standing::Abandoned),
-        Err(TryLockError::WouldBlock) => Some(Standing::Held),
-        Err(TryLockError::Error(_)) => Some(Standing::Abandoned),
+        Ok(()) => Ok(folder.has(name).then_some(Standing::Abandoned)),
+        Err(TryLockError::WouldBlock) => Ok(Some(Standing::Held)),
+        Err(TryLockError::Error(error)) => Err(error),
     }
 }
 

@@ -28,7 +28,9 @@ pub(crate) use peers::{PeerRecord, PeerState};
 use lock::Lock;
 use peercache_control::Ledger;
 use peercache_core::spec::{NetworkName, PeerId};
+use std::ffi::OsString;
 use std::fs;
+use std::io;
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
 
@@ -176,9 +178,19 @@ impl Writer {
     }
 
     /// What the peer forgot in earlier outages does not matter any more: it is started anew, or alone.
-    pub(crate) fn begin_anew(&mut self, id: &PeerId) -> Result<(), StateError> {
-        let unwritable = |source| StateError::Unwritable { path: self.0.root.join("outage"), source };
-        Ledger::at(&self.0.root).clear_emptied(id).map_err(unwritable)
+    /// Returns the outages of writers that are gone, for [`Self::end_outages`].
+    pub(crate) fn begin_anew(&mut self, id: &PeerId) -> Result<Vec<OsString>, StateError> {
+        let ledger = Ledger::at(&self.0.root);
+        ledger.clear_emptied(id).and_then(|()| ledger.abandoned(id)).map_err(|source| self.bad_ledger(source))
+    }
+
+    /// These outages of the peer are over: its daemon was started after their writers were gone.
+    pub(crate) fn end_outages(&mut self, id: &PeerId, outages: &[OsString]) -> Result<(), StateError> {
+        Ledger::at(&self.0.root).remove_abandoned(id, outages).map_err(|source| self.bad_ledger(source))
+    }
+
+    fn bad_ledger(&self, source: io::Error) -> StateError {
+        StateError::Unwritable { path: self.0.root.join("outage"), source }
     }
 
     /// Creates or replaces a network's record.

@@ -1,4 +1,4 @@
-//! What one command missed, the next ones know (P-11, P-12): processes of the system over one state directory.
+//! What one command missed, the next ones know (P-11, P-12): processes of the system over one state folder.
 
 use crate::world::{Beside, Ran, World, signal, wait_for};
 use rustix::process::Signal;
@@ -133,4 +133,19 @@ fn p11_on_a_full_disk_a_write_that_a_peer_missed_is_an_error() {
     ran.assert_failed(&["cannot be acknowledged", "cannot record the outage of p0"]);
     assert_eq!(ran.err.lines().filter(|line| line.contains("cannot record")).count(), 1, "{ran:?}");
     signal(pid, Signal::CONT);
+}
+
+/// A daemon that starts anew holds nothing that a command had missed: nobody has to wait for it.
+#[test]
+fn p11_a_peer_that_is_started_anew_has_no_outages() {
+    let world = World::new();
+    network_of(&world, 2);
+    world.good("network set main k old");
+    world.kill("p0");
+    assert_eq!(run(&world, "network set main k new").code, 0);
+    assert!(world.good("network show main").contains("p0 is not read"));
+    world.good("peer start p0");
+    assert!(!world.good("network show main").contains("not read"));
+    let read = run(&world, "network get main k");
+    assert_eq!((read.out.as_str(), read.err.as_str()), ("new\n", ""));
 }

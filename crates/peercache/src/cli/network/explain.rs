@@ -1,7 +1,7 @@
 //! `network explain`: where a key belongs and why, what each copy is, and who would serve it now (P-51).
 
-use super::outage::{OutageView, outages};
 use super::{KeyArgs, answer};
+use crate::cli::outage::{OutageView, outages};
 use crate::cli::{Context, Ended};
 use crate::output::{Table, quoted};
 use anyhow::Result;
@@ -119,9 +119,9 @@ fn text(explanation: &Explanation) -> String {
     };
     format!(
         "key {key}: {hash} puts it at {position} of 4294967296\n\
-         the first {replication} distinct peers clockwise after that keep it, owner first: {}\n{}{missed}{serves}\n",
+         the first {replication} distinct peers clockwise after that keep it, owner first: {}\n{}{serves}\n",
         quoted(replicas),
-        table.aligned()
+        table.aligned() + &missed
     )
 }
 

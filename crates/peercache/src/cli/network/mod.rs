@@ -6,7 +6,6 @@ mod delete;
 mod explain;
 mod get;
 mod list;
-mod outage;
 mod remove;
 mod set;
 mod show;

@@ -1,6 +1,6 @@
 //! `network show`: a network's peers, where they are, how they stand, and how much of the ring each has.
 
-use super::outage::{OutageView, outages};
+use crate::cli::outage::{OutageView, outages};
 use crate::cli::{Context, Ended};
 use crate::fleet::{Condition, condition, read_network, topology};
 use crate::output::Table;

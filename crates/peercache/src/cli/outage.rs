@@ -1,6 +1,6 @@
-//! Who missed writes on a peer, as `show` and `explain` tell it (P-11).
+//! Who missed writes on a peer, as the commands that show peers tell it (P-11).
 
-use crate::cli::Context;
+use super::Context;
 use anyhow::{Context as _, Result};
 use peercache_control::{Ledger, Outage};
 use peercache_core::spec::PeerId;
