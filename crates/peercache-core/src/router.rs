@@ -160,7 +160,10 @@ pub fn settle(topology: &Topology, set: &ReplicaSet, verdict: &Verdict) -> Settl
     let cell = |position: u8| &topology.peer(peer_at(set, position)).cell;
     let cleared = verdict.unreadable.iter().filter(|&position| cell(position).clear_readable()).collect();
     let is_promise = verdict.answer.is_promise();
-    let is_unrecorded = |position: &u8| is_promise && cell(*position).state().entry() == Entry::Wanted;
+    // It may have been tried and have failed since the line above.
+    let is_unrecorded = |position: &u8| {
+        is_promise && matches!(cell(*position).state().entry(), Entry::Wanted | Entry::Failed)
+    };
     let unrecorded = verdict.unreadable.iter().filter(is_unrecorded).collect();
     Settled { cleared, unrecorded }
 }
@@ -180,7 +183,8 @@ pub fn settle_broadcast(topology: &Topology, verdict: &BroadcastVerdict) -> Peer
         cell(peer).clear_readable();
     });
     let is_promise = verdict.answer == BroadcastAnswer::Done;
-    let is_unrecorded = |peer: &PeerIndex| is_promise && cell(*peer).state().entry() == Entry::Wanted;
+    let is_unrecorded =
+        |peer: &PeerIndex| is_promise && matches!(cell(*peer).state().entry(), Entry::Wanted | Entry::Failed);
     verdict.unreadable.iter().filter(is_unrecorded).collect()
 }
 

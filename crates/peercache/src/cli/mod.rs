@@ -10,6 +10,7 @@ mod down;
 mod engine;
 mod lab;
 mod network;
+mod outage;
 mod peer;
 mod proxy;
 mod signals;

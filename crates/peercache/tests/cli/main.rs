@@ -9,6 +9,7 @@ mod command_line;
 mod import;
 mod lab;
 mod networks;
+mod outages;
 mod peers;
 mod settings;
 mod start_races;

@@ -1,6 +1,7 @@
 //! `network explain`: where a key belongs and why, what each copy is, and who would serve it now (P-51).
 
 use super::{KeyArgs, answer};
+use crate::cli::outage::{OutageView, outages};
 use crate::cli::{Context, Ended};
 use crate::output::{Table, quoted};
 use anyhow::Result;
@@ -41,6 +42,8 @@ struct CopyView {
     role: &'static str,
     phase: String,
     readable: bool,
+    /// Who missed writes on this peer.
+    outages: Vec<OutageView>,
     present: Option<bool>,
     item_bytes: Option<u64>,
     expires_in_s: Option<u64>,
@@ -64,7 +67,11 @@ impl Explain {
             replication: network.replication.get(),
             replicas: copies.iter().map(|copy| copy.peer.to_string()).collect(),
             serves: copies.iter().find(|copy| copy.serves).map(|copy| copy.peer.to_string()),
-            copies: copies.iter().enumerate().map(|(position, copy)| view(position, copy)).collect(),
+            copies: copies
+                .iter()
+                .enumerate()
+                .map(|(position, copy)| view(context, position, copy))
+                .collect::<Result<_>>()?,
         };
         context.output.result(&explanation, || text(&explanation))?;
         Ok(Ended::Done)
@@ -78,9 +85,10 @@ fn key_hash(hash: HashKind) -> Option<String> {
     }
 }
 
-fn view(position: usize, copy: &Copy) -> CopyView {
+fn view(context: &Context, position: usize, copy: &Copy) -> Result<CopyView> {
     let item = copy.item.as_ref().ok().and_then(Option::as_ref);
-    CopyView {
+    Ok(CopyView {
+        outages: outages(context, &copy.peer)?,
         peer: copy.peer.to_string(),
         role: if position == 0 { "owner" } else { "replica" },
         phase: copy.phase.to_string(),
@@ -90,7 +98,7 @@ fn view(position: usize, copy: &Copy) -> CopyView {
         expires_in_s: item.and_then(|item| item.expires_in_s),
         idle_s: item.and_then(|item| item.idle_s),
         error: copy.item.as_ref().err().map(ToString::to_string),
-    }
+    })
 }
 
 fn text(explanation: &Explanation) -> String {
@@ -118,6 +126,9 @@ fn text(explanation: &Explanation) -> String {
             seconds(copy.idle_s),
         ]);
     }
+    let missed: String = (explanation.copies.iter())
+        .flat_map(|copy| copy.outages.iter().map(|outage| outage.line(&copy.peer)))
+        .collect();
     let serves = match &explanation.serves {
         Some(peer) => format!("a read now asks {peer} first"),
         None => "no copy can be read now".to_owned(),
@@ -126,7 +137,7 @@ fn text(explanation: &Explanation) -> String {
         "key {key}: {by} puts it at {position} of 4294967296\n\
          the first {replication} distinct peers clockwise {after} keep it, owner first: {}\n{}{serves}\n",
         quoted(replicas),
-        table.aligned()
+        table.aligned() + &missed
     )
 }
 

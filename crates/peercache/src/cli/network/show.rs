@@ -1,5 +1,6 @@
 //! `network show`: a network's peers, where they are, how they stand, and how much of the ring each has.
 
+use crate::cli::outage::{OutageView, outages};
 use crate::cli::{Context, Ended};
 use crate::fleet::{Condition, condition, read_network, topology};
 use crate::output::Table;
@@ -36,6 +37,8 @@ struct MemberView {
     /// `up`, `warming` or `down`, as this command finds it.
     phase: &'static str,
     state: String,
+    /// Who missed writes on it; until they are cleaned for, nobody reads it.
+    outages: Vec<OutageView>,
     /// The part of all keys that it owns, from 0 to 1.
     owned: f64,
     /// The part of all keys that it keeps a copy of, from 0 to 1.
@@ -68,6 +71,7 @@ async fn members(
             ring_name: peer.ring_name.as_ref().map(ToString::to_string),
             phase: phase(context, peer, condition).await,
             state: condition.to_string(),
+            outages: outages(context, &peer.id)?,
             owned: share.owned,
             held: share.held,
         })
@@ -106,12 +110,20 @@ fn text(view: &NetworkView<'_>) -> String {
             member.address.clone(),
             member.engine.to_owned(),
             member.weight.to_string(),
-            member.phase.to_owned(),
+            if member.outages.is_empty() {
+                member.phase.to_owned()
+            } else {
+                format!("{}, not read", member.phase)
+            },
             percent(member.owned),
             percent(member.held),
         ]);
     }
-    head + &table.aligned()
+    let lines = view.members.iter().flat_map(|member| {
+        let line = |outage: &OutageView| outage.line(&member.id);
+        member.outages.iter().map(line)
+    });
+    head + &table.aligned() + &lines.collect::<String>()
 }
 
 fn percent(share: f64) -> String {

@@ -11,6 +11,7 @@ mod start;
 mod stats;
 mod stop;
 
+use super::outage::{OutageView, outages};
 use super::{Context, Ended};
 use crate::fleet::{Condition, look, unknown_peer};
 use crate::state::{NetworkRecord, PeerRecord, StateError};
@@ -67,6 +68,8 @@ struct PeerView {
     warming: bool,
     log: Option<String>,
     started_at: Option<String>,
+    /// Who missed writes on it; until they are cleaned for, nobody reads it.
+    outages: Vec<OutageView>,
 }
 
 impl PeerView {
@@ -88,12 +91,20 @@ impl PeerView {
             warming: peer.warming,
             log: peer.log.clone(),
             started_at: peer.started_at.clone(),
+            outages: Vec::new(),
         }
     }
 
-    async fn of(peer: &PeerRecord, networks: &[NetworkRecord]) -> Result<Self> {
+    async fn of(context: &Context, peer: &PeerRecord, networks: &[NetworkRecord]) -> Result<Self> {
         let network = networks.iter().find(|network| network.peers.contains(&peer.id));
-        Ok(Self::new(peer, look(peer).await?, network.map(|network| network.name.to_string())))
+        let outages = outages(context, &peer.id)?;
+        let view = Self::new(peer, look(peer).await?, network.map(|network| network.name.to_string()));
+        Ok(Self { outages, ..view })
+    }
+
+    /// Its state in a table.
+    fn state_shown(&self) -> String {
+        if self.outages.is_empty() { self.state.clone() } else { format!("{}, not read", self.state) }
     }
 }
 
