@@ -4,7 +4,7 @@
 //! peer that says nothing cannot confirm anything.
 
 use super::reply::Shape;
-use super::request::{CountVerb, StoreVerb, Versions};
+use super::request::{CountVerb, MetaVerb, StoreVerb, Versions};
 use crate::key::Key;
 use alloc::vec::Vec;
 
@@ -57,8 +57,35 @@ pub enum Command<'a> {
     },
     /// Deletes a key.
     Delete(Key<'a>),
+    /// A meta command.
+    Meta {
+        /// Which.
+        verb: MetaVerb,
+        /// Its key, as text.
+        key: Key<'a>,
+        /// Its flags, each with a space before it. They must not ask for quiet.
+        flags: &'a [u8],
+        /// The value of a [`MetaVerb::Set`].
+        value: &'a [u8],
+        /// What it does, which depends on its flags.
+        effect: Effect,
+    },
+    /// Gives a new expiry, as a meta command.
+    MetaTouch {
+        /// To this, as text.
+        key: Key<'a>,
+        /// As in [`Command::Store`].
+        exptime: i64,
+        /// Whether the text is base64.
+        base64: bool,
+    },
     /// Asks what is known of an item, without reading or touching it.
-    Inspect(Key<'a>),
+    Inspect {
+        /// Its key, as text.
+        key: Key<'a>,
+        /// Whether the text is base64.
+        base64: bool,
+    },
     /// Empties the peer, after so many seconds.
     FlushAll {
         /// 0 is at once.
@@ -94,12 +121,12 @@ impl Command<'_> {
     pub const fn shape(&self) -> Shape {
         match self {
             Self::Get(..) | Self::GetAndTouch { .. } => Shape::Values,
-            Self::MetaGet(..) => Shape::Meta,
+            Self::MetaGet(..) | Self::Meta { .. } | Self::MetaTouch { .. } => Shape::Meta,
             Self::Store { .. }
             | Self::Count { .. }
             | Self::Touch { .. }
             | Self::Delete(_)
-            | Self::Inspect(_)
+            | Self::Inspect { .. }
             | Self::FlushAll { .. } => Shape::Line,
             Self::Stats => Shape::Stats,
         }
@@ -109,14 +136,16 @@ impl Command<'_> {
     #[must_use]
     pub const fn effect(&self) -> Effect {
         match self {
+            Self::Meta { effect, .. } => *effect,
             Self::Get(..) | Self::MetaGet(..) => Effect::Reads,
             Self::Store { .. }
             | Self::Count { .. }
             | Self::Touch { .. }
             | Self::GetAndTouch { .. }
+            | Self::MetaTouch { .. }
             | Self::Delete(_)
             | Self::FlushAll { .. } => Effect::Writes,
-            Self::Inspect(_) | Self::Stats => Effect::Looks,
+            Self::Inspect { .. } | Self::Stats => Effect::Looks,
         }
     }
 
@@ -165,9 +194,28 @@ impl Command<'_> {
                 out.extend_from_slice(b"delete");
                 word(out, key.as_bytes());
             }
-            Self::Inspect(key) => {
+            Self::Meta { verb, key, flags, value, .. } => {
+                out.extend_from_slice(meta_name(verb));
+                word(out, key.as_bytes());
+                if verb == MetaVerb::Set {
+                    number(out, value.len() as u64);
+                    out.extend_from_slice(flags);
+                    out.extend_from_slice(b"\r\n");
+                    out.extend_from_slice(value);
+                } else {
+                    out.extend_from_slice(flags);
+                }
+            }
+            Self::MetaTouch { key, exptime, base64 } => {
+                out.extend_from_slice(b"mg");
+                word(out, key.as_bytes());
+                out.extend_from_slice(if base64 { b" b T" } else { b" T" });
+                out.extend_from_slice(itoa::Buffer::new().format(exptime).as_bytes());
+            }
+            Self::Inspect { key, base64 } => {
                 out.extend_from_slice(b"me");
                 word(out, key.as_bytes());
+                out.extend_from_slice(if base64 { b" b" } else { b"" });
             }
             Self::FlushAll { after_s: 0 } => out.extend_from_slice(b"flush_all"),
             Self::FlushAll { after_s } => {
@@ -191,6 +239,15 @@ const fn name(verb: StoreVerb) -> &'static [u8] {
         StoreVerb::Append => b"append",
         StoreVerb::Prepend => b"prepend",
         StoreVerb::Cas(_) => b"cas",
+    }
+}
+
+const fn meta_name(verb: MetaVerb) -> &'static [u8] {
+    match verb {
+        MetaVerb::Get => b"mg",
+        MetaVerb::Set => b"ms",
+        MetaVerb::Delete => b"md",
+        MetaVerb::Arithmetic => b"ma",
     }
 }
 
@@ -233,8 +290,16 @@ mod tests {
         assert_eq!(encoded(Command::Count { verb, key: key("a"), delta: 5 }), b"decr a 5\r\n");
         assert_eq!(encoded(Command::Touch { key: key("a"), exptime: 9 }), b"touch a 9\r\n");
         assert_eq!(encoded(Command::GetAndTouch { key: key("a"), exptime: 9, versions }), b"gats 9 a\r\n");
+        let effect = Effect::Writes;
+        let meta = |verb, value| {
+            encoded(Command::Meta { verb, key: key("a"), flags: b" T0 c", value, effect })
+        };
+        assert_eq!(meta(MetaVerb::Set, b"xy"), b"ms a 2 T0 c\r\nxy\r\n");
+        assert_eq!(meta(MetaVerb::Get, b""), b"mg a T0 c\r\n");
+        let touch = Command::MetaTouch { key: key("YQ=="), exptime: -1, base64: true };
+        assert_eq!(encoded(touch), b"mg YQ== b T-1\r\n");
         assert_eq!(encoded(Command::Delete(key("a"))), b"delete a\r\n");
-        assert_eq!(encoded(Command::Inspect(key("a"))), b"me a\r\n");
+        assert_eq!(encoded(Command::Inspect { key: key("a"), base64: false }), b"me a\r\n");
         assert_eq!(encoded(Command::FlushAll { after_s: 0 }), b"flush_all\r\n");
         assert_eq!(encoded(Command::FlushAll { after_s: 9 }), b"flush_all 9\r\n");
         assert_eq!(encoded(Command::Stats), b"stats\r\n");
