@@ -291,9 +291,8 @@ mod tests {
         assert_eq!(encoded(Command::Touch { key: key("a"), exptime: 9 }), b"touch a 9\r\n");
         assert_eq!(encoded(Command::GetAndTouch { key: key("a"), exptime: 9, versions }), b"gats 9 a\r\n");
         let effect = Effect::Writes;
-        let meta = |verb, value| {
-            encoded(Command::Meta { verb, key: key("a"), flags: b" T0 c", value, effect })
-        };
+        let meta =
+            |verb, value| encoded(Command::Meta { verb, key: key("a"), flags: b" T0 c", value, effect });
         assert_eq!(meta(MetaVerb::Set, b"xy"), b"ms a 2 T0 c\r\nxy\r\n");
         assert_eq!(meta(MetaVerb::Get, b""), b"mg a T0 c\r\n");
         let touch = Command::MetaTouch { key: key("YQ=="), exptime: -1, base64: true };
