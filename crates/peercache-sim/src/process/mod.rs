@@ -3,12 +3,10 @@
 //! are the real ones.
 
 mod answer;
-mod backoff;
 mod healer;
 mod link;
 mod opening;
 mod request;
-mod watch;
 
 pub(crate) use answer::Answer;
 
