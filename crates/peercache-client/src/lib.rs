@@ -34,16 +34,13 @@
 //! ```
 
 mod answer;
-mod backoff;
 pub mod client;
 pub mod direct;
 mod driver;
 mod link;
 pub mod network;
-mod watch;
 
-pub use backoff::Backoff;
 pub use client::{
     Client, Copy, Deleted, PeerError, ReadError, SetOptions, Trouble, Ttl, Value, WriteError, Written,
 };
-pub use network::Network;
+pub use network::{Network, Unrecorded};

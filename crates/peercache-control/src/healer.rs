@@ -2,9 +2,10 @@
 //! down is looked at from time to time, since whoever found it down may be gone.
 
 use crate::returning::{Return, ReturnFacts, ReturnStep};
+use peercache_client::Network;
 use peercache_client::direct::{self, DirectError};
-use peercache_client::{Backoff, Network};
 use peercache_core::health::{Event, Identified, Phase};
+use peercache_core::link::Backoff;
 use peercache_core::topology::TopologyPeer;
 use std::pin::pin;
 use std::sync::Arc;
@@ -58,10 +59,10 @@ async fn watch(network: Arc<Network>, index: usize) {
                 network.stir();
             }
             Ok(Progress::Answers) => {}
-            Ok(Progress::Disturbed) => tokio::time::sleep(backoff.wait()).await,
+            Ok(Progress::Disturbed) => tokio::time::sleep(backoff.wait(rand::random())).await,
             Err(error) => {
                 tracing::debug!(peer = %peer.spec.id, address = %peer.spec.address, "not back: {error}");
-                tokio::time::sleep(backoff.wait()).await;
+                tokio::time::sleep(backoff.wait(rand::random())).await;
             }
         }
     }
@@ -88,7 +89,7 @@ async fn probe(network: &Network, peer: &TopologyPeer) -> Result<Progress, Direc
 fn needs_return(peer: &TopologyPeer) -> bool {
     let state = peer.cell.state();
     let answers = state.phase() != Phase::Down;
-    answers && (state.phase() == Phase::Returning || !state.is_readable()) && peer.cell.debts() == 0
+    answers && (state.phase() == Phase::Returning || state.has_missed()) && peer.cell.debts() == 0
 }
 
 /// One return.
@@ -106,7 +107,7 @@ async fn bring_back(
         return Ok(Progress::Disturbed);
     }
     let (mut returning, mut step) = Return::begin(ReturnFacts {
-        unreadable: !peer.cell.state().is_readable(),
+        unreadable: peer.cell.state().has_missed(),
         lost_writes: *lost_writes,
         items: greeting.items,
         has_siblings: network.topology().has_siblings(),

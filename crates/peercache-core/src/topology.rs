@@ -82,6 +82,11 @@ impl Topology {
         &self.peers
     }
 
+    /// The place of each peer.
+    pub fn indexes(&self) -> impl Iterator<Item = PeerIndex> + use<> {
+        (0..).map(PeerIndex::new).take(self.peers.len())
+    }
+
     /// One peer.
     #[must_use]
     pub fn peer(&self, index: PeerIndex) -> &TopologyPeer {

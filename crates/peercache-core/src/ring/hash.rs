@@ -34,29 +34,33 @@ pub fn hash_point(kind: HashKind, id: &PeerId, v: u32) -> u32 {
 /// Where a key stands.
 #[must_use]
 pub fn hash_key(kind: HashKind, key: Key<'_>) -> u32 {
+    hash_name(kind, key.as_bytes())
+}
+
+/// Where an item stands that `name` stands for: a key's bytes, or what its base64 decodes to.
+fn hash_name(kind: HashKind, name: &[u8]) -> u32 {
     match kind {
-        HashKind::Xxh3 => xxh3_first_32_bits(key.as_bytes()),
-        HashKind::Md5 => md5_first_32_bits(key.as_bytes()),
+        HashKind::Xxh3 => xxh3_first_32_bits(name),
+        HashKind::Md5 => md5_first_32_bits(name),
         HashKind::Ketama(Ketama { key_hash, hash_tag, .. }) => {
-            let whole = key.as_bytes();
-            key_hash::hash_with(key_hash, hash_tag.map_or(whole, |tag| tag.part(whole)))
+            key_hash::hash_with(key_hash, hash_tag.map_or(name, |tag| tag.part(name)))
         }
     }
 }
 
-/// After which position a key's replicas are looked for.
+/// After which position the replicas of an item are looked for.
 #[inline]
-pub(super) fn start_of_look_up(kind: &HashKind, key: Key<'_>) -> u32 {
+pub(super) fn start_of_look_up(kind: &HashKind, name: &[u8]) -> u32 {
     match kind {
-        HashKind::Xxh3 => xxh3_first_32_bits(key.as_bytes()),
-        other => start_of_other_look_up(other, key),
+        HashKind::Xxh3 => xxh3_first_32_bits(name),
+        other => start_of_other_look_up(other, name),
     }
 }
 
 /// Out of line, so that the look-up that nearly everybody makes stays small.
 #[inline(never)]
-fn start_of_other_look_up(kind: &HashKind, key: Key<'_>) -> u32 {
-    start_at(*kind, hash_key(*kind, key))
+fn start_of_other_look_up(kind: &HashKind, name: &[u8]) -> u32 {
+    start_at(*kind, hash_name(*kind, name))
 }
 
 /// The same for a key whose hash is known. On a ketama ring a point owns its own position, which follows the

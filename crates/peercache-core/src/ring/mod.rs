@@ -35,6 +35,13 @@ pub const POINTS_MAX: usize = 10_000_000;
 pub struct PeerIndex(u16);
 
 impl PeerIndex {
+    /// The place `index`, counted from 0.
+    #[must_use]
+    #[inline]
+    pub const fn new(index: u16) -> Self {
+        Self(index)
+    }
+
     /// The index, for use with slices.
     #[must_use]
     #[inline]
@@ -133,7 +140,14 @@ impl Ring {
     #[must_use]
     #[inline]
     pub fn replicas(&self, key: Key<'_>, replication: Replication) -> ReplicaSet {
-        self.replicas_after(hash::start_of_look_up(&self.hash, key), replication)
+        self.replicas_of(key.as_bytes(), replication)
+    }
+
+    /// The replica set of an item that `name` stands for: a key's bytes, or what its base64 decodes to.
+    #[must_use]
+    #[inline]
+    pub fn replicas_of(&self, name: &[u8], replication: Replication) -> ReplicaSet {
+        self.replicas_after(hash::start_of_look_up(&self.hash, name), replication)
     }
 
     /// The replica set of a key whose hash is `at`.

@@ -222,7 +222,7 @@ impl Healer {
         match (step, &self.attempt) {
             (Some(ReturnStep::Flush), Some(attempt)) => {
                 let mut request = Vec::new();
-                Command::FlushAll.encode(&mut request);
+                Command::FlushAll { after_s: 0 }.encode(&mut request);
                 stage.send_to_peer(attempt.connection, &request);
                 let until = stage.now + self.policy.request;
                 self.step = Step::Flushing { until };

@@ -8,6 +8,7 @@ use crate::stage::{Event, Stage};
 use peercache_core::health::Phase;
 use peercache_core::key::Key;
 use peercache_core::protocol::memcached::command::Command;
+use peercache_core::protocol::memcached::request::{StoreVerb, Versions};
 use peercache_core::replication::{
     self, Ask, Gather, Lost, Outcome, Positions, ReadGather, Step, Verdict, WriteAllGather,
 };
@@ -121,9 +122,9 @@ impl Process {
         let key = Key::new(request.name.as_bytes()).expect("the simulator's keys are keys");
         let keys = [key];
         let command = match (&request.kind, ask) {
-            (Kind::Get, _) => Command::Get(&keys),
-            (Kind::Set(value), Ask::Request) => {
-                Command::Set { key, flags: 0, exptime: 0, value: value.as_bytes() }
+            (Kind::Get, _) => Command::Get(&keys, Versions::Hidden),
+            (Kind::Set(value), Ask::Request | Ask::Follow) => {
+                Command::Store { verb: StoreVerb::Set, key, flags: 0, exptime: 0, value: value.as_bytes() }
             }
             (Kind::Delete, _) | (Kind::Set(_), Ask::Invalidate) => Command::Delete(key),
         };
@@ -214,6 +215,9 @@ impl Process {
             {
                 Told::Refused
             }
+            replication::Answer::Led(_) | replication::Answer::Number(..) | replication::Answer::No(..) => {
+                Told::Refused
+            }
             replication::Answer::Unavailable => {
                 let is_read = matches!(request.kind, Kind::Get);
                 let lies = stage.has(Mutant::MissInsteadOfError);
@@ -243,7 +247,8 @@ impl Process {
         let kept = self.missed.iter().position(|missed| (missed.0, missed.1) == (place, operation));
         let Some((_, _, name, value)) = kept.map(|at| self.missed.remove(at)) else { return };
         let key = Key::new(name.as_bytes()).expect("the simulator's keys are keys");
-        let command = Command::Set { key, flags: 0, exptime: 0, value: value.as_bytes() };
+        let command =
+            Command::Store { verb: StoreVerb::Set, key, flags: 0, exptime: 0, value: value.as_bytes() };
         let deadline = stage.now + self.topology.policy().request;
         self.workers[0][place].push(&command, (operation, 0), deadline);
     }

@@ -11,6 +11,7 @@ mod engine;
 mod lab;
 mod network;
 mod peer;
+mod proxy;
 mod signals;
 mod up;
 pub(crate) mod words;
@@ -50,6 +51,7 @@ enum Noun {
     Peer(peer::Verb),
     #[command(subcommand)]
     Network(network::Verb),
+    Proxy(proxy::ProxyCommand),
     #[command(subcommand)]
     Lab(lab::Verb),
     #[command(subcommand)]
@@ -110,6 +112,7 @@ fn dispatch(cli: Cli) -> Result<Ended> {
         Noun::Down(down) => block_on(down.run(&context()?)),
         Noun::Peer(verb) => block_on(verb.run(&context()?)),
         Noun::Network(verb) => block_on(verb.run(&context()?)),
+        Noun::Proxy(proxy) => block_on(proxy.run(&context()?)),
         Noun::Lab(verb) => block_on(verb.run(&context()?)),
     }
 }

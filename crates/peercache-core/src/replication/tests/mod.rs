@@ -1,6 +1,9 @@
 //! Every small world: up to three replicas, every outcome at each, in every order of arrival, with and
 //! without the deadline. The expectations are written from the promises, not from the code.
 
+mod broadcast;
+mod leader;
+
 use super::*;
 use alloc::vec;
 use alloc::vec::Vec;
@@ -77,7 +80,7 @@ impl World {
 
     fn answer(&self, position: u8, ask: Ask) -> Outcome {
         match ask {
-            Ask::Request => self.outcomes[usize::from(position)].clone(),
+            Ask::Request | Ask::Follow => self.outcomes[usize::from(position)].clone(),
             Ask::Invalidate if self.deletes[usize::from(position)] => Outcome::Done,
             Ask::Invalidate => Outcome::Lost(Lost::Ambiguous),
         }

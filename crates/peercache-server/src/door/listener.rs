@@ -1,9 +1,6 @@
 //! The sockets that clients connect to, opened before anything else runs.
 
-use crate::engine::Engine;
-use crate::options::{Options, UnixSocket};
-use crate::serve::Server;
-use crate::worker::Socket;
+use super::worker::Socket;
 use socket2::{Domain, Protocol, SockAddr, Type};
 use std::fs;
 use std::io;
@@ -11,17 +8,16 @@ use std::net::SocketAddr;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use thiserror::Error;
 
 /// Connections that may wait to be accepted (memcached's backlog).
 const BACKLOG: i32 = 1024;
 
-/// Why an engine cannot listen. Nothing was started.
+/// Why a server cannot listen. Nothing was started.
 #[derive(Debug, Error)]
 pub enum BindError {
     /// Somebody else has the port.
-    #[error("{address} is in use by another program: stop it, or choose another port with -p")]
+    #[error("{address} is in use by another program: stop it, or choose another port")]
     InUse {
         /// The address and port.
         address: SocketAddr,
@@ -35,7 +31,7 @@ pub enum BindError {
         source: io::Error,
     },
     /// Somebody listens on the Unix socket.
-    #[error("{} is in use by another program: stop it, or choose another path with -s", path.display())]
+    #[error("{} is in use by another program: stop it, or choose another path", path.display())]
     SocketInUse {
         /// Where it is.
         path: PathBuf,
@@ -50,32 +46,6 @@ pub enum BindError {
     },
 }
 
-/// Opens what `options` says to listen on. Clients can connect from now on; they are served by
-/// [`Server::serve`].
-///
-/// # Errors
-/// [`BindError`] says which address, and what to do.
-pub fn bind(options: Options) -> Result<Server, BindError> {
-    let mut listeners = Vec::new();
-    let mut addresses = Vec::new();
-    for &address in &options.addresses {
-        let wanted = SocketAddr::new(address, options.port);
-        let (listener, bound) = bind_tcp(wanted).map_err(|source| match source.kind() {
-            io::ErrorKind::AddrInUse => BindError::InUse { address: wanted },
-            _ => BindError::Tcp { address: wanted, source },
-        })?;
-        if !address.is_loopback() {
-            tracing::warn!(%bound, "anybody who reaches this address can read and change everything here");
-        }
-        addresses.push(bound);
-        listeners.push(Listener::Tcp(listener));
-    }
-    if let Some(socket) = &options.unix_socket {
-        listeners.push(bind_unix(socket)?);
-    }
-    Ok(Server { engine: Arc::new(Engine::new(options)), listeners, addresses })
-}
-
 /// A socket that clients connect to.
 #[derive(Debug)]
 pub(crate) enum Listener {
@@ -83,7 +53,7 @@ pub(crate) enum Listener {
     Unix(std::os::unix::net::UnixListener, SocketName),
 }
 
-/// The name of a Unix socket, which goes when the engine does.
+/// The name of a Unix socket, which goes when its server does.
 #[derive(Debug)]
 pub(crate) struct SocketName(PathBuf);
 
@@ -139,7 +109,22 @@ impl Accepting {
     }
 }
 
-fn bind_tcp(address: SocketAddr) -> io::Result<(std::net::TcpListener, SocketAddr)> {
+/// Opens a TCP listener; tells the address with its real port.
+///
+/// # Errors
+/// [`BindError`] says what to do.
+pub(crate) fn bind_tcp(address: SocketAddr) -> Result<(Listener, SocketAddr), BindError> {
+    let (listener, bound) = open_tcp(address).map_err(|source| match source.kind() {
+        io::ErrorKind::AddrInUse => BindError::InUse { address },
+        _ => BindError::Tcp { address, source },
+    })?;
+    if !bound.ip().is_loopback() {
+        tracing::warn!(%bound, "anybody who reaches this address can read and change everything here");
+    }
+    Ok((Listener::Tcp(listener), bound))
+}
+
+fn open_tcp(address: SocketAddr) -> io::Result<(std::net::TcpListener, SocketAddr)> {
     let socket = socket2::Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     if address.is_ipv6() {
         socket.set_only_v6(true)?;
@@ -156,17 +141,20 @@ fn bind_tcp(address: SocketAddr) -> io::Result<(std::net::TcpListener, SocketAdd
     Ok((listener, bound))
 }
 
-fn bind_unix(socket: &UnixSocket) -> Result<Listener, BindError> {
-    let path = &socket.path;
-    let failed = |source| BindError::Unix { path: path.clone(), source };
+/// Opens a Unix socket at `path`, for those whom the permission bits `mode` let in.
+///
+/// # Errors
+/// [`BindError`] says what to do.
+pub(crate) fn bind_unix(path: &Path, mode: u32) -> Result<Listener, BindError> {
+    let failed = |source| BindError::Unix { path: path.into(), source };
     remove_abandoned(path)?;
     let address = SockAddr::unix(path).map_err(failed)?;
     let bound = socket2::Socket::new(Domain::UNIX, Type::STREAM, None).map_err(failed)?;
     bound.bind(&address).map_err(failed)?;
     // From here on the name is ours, and goes again when anything below fails.
-    let name = SocketName(path.clone());
+    let name = SocketName(path.into());
     // Nobody can connect before `listen`, so nobody slips in before the permissions are right.
-    fs::set_permissions(path, fs::Permissions::from_mode(socket.mode)).map_err(failed)?;
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).map_err(failed)?;
     bound.listen(BACKLOG).map_err(failed)?;
     bound.set_nonblocking(true).map_err(failed)?;
     Ok(Listener::Unix(bound.into(), name))
