@@ -4,11 +4,13 @@
 //! It exists so that "done" is one command on every machine, with nothing to install by hand beyond Rust,
 //! git, a shell and a C compiler. A step that cannot run is an error, never skipped.
 
+mod clients;
 mod daemons;
 mod fuzz;
 mod instructions;
 mod run;
 mod steps;
+mod subjects;
 mod suites;
 mod tidy;
 mod tools;

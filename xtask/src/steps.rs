@@ -4,7 +4,7 @@
 //! Steps run in order and the first that fails ends the task, so cheap steps come first. No step may be
 //! skipped and none judges by the clock.
 
-use crate::{fuzz, instructions, suites, tidy, tools};
+use crate::{clients, fuzz, instructions, suites, tidy, tools};
 use std::path::Path;
 
 /// A verb of `cargo xtask`.
@@ -96,6 +96,12 @@ pub(crate) const VERBS: &[Verb] = &[
         work: suites::command,
     },
     Verb {
+        words: &["clients"],
+        usage: "[memcached|embedded|proxy:PEERS:COPIES|HOST:PORT]...",
+        about: "only the lines of docs/clients.md, after a `cargo build`",
+        work: clients::command,
+    },
+    Verb {
         words: &["fuzz"],
         usage: "[--minutes N]",
         about: "the fuzzers of the folder fuzz, for a minute in all or for N",
@@ -120,7 +126,11 @@ const CHECK: &[Step] = &[
 ];
 
 /// First of all, because a missing program should be known before the long builds.
-const DAEMONS: &[Step] = &[own("memcached", tools::memcached), own("suites' tools", tools::fetch)];
+const DAEMONS: &[Step] = &[
+    own("memcached", tools::memcached),
+    own("twemproxy", tools::twemproxy),
+    own("suites' tools", tools::fetch),
+];
 
 /// Benchmarks are left out of the tests: they are compiled by clippy and run by `bench`. The programs are
 /// built first because tests start them.
@@ -130,6 +140,7 @@ const TESTS: &[Step] = &[
     cargo("tests", &["test", "--workspace", "--lib", "--bins", "--tests", "--examples", "--no-fail-fast"]),
     cargo("doc tests", &["test", "--workspace", "--doc"]),
     own("suites", suites::run),
+    own("clients", clients::run),
 ];
 
 /// The same tests on the code that users run: other timing, overflow wraps, debug assertions are gone.

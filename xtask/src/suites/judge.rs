@@ -1,5 +1,7 @@
 //! What a suite found, and whether that is what we know of it.
 
+use crate::subjects::Known;
+
 /// What one run of a suite came to.
 #[derive(Debug, Default)]
 pub(super) struct Outcome {
@@ -8,17 +10,6 @@ pub(super) struct Outcome {
     pub(super) failed: Vec<String>,
     /// All that it printed, for whoever has to find out why.
     pub(super) printed: String,
-}
-
-/// Tests that fail and may, with the reason.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Known {
-    pub(super) suite: &'static str,
-    /// What their names contain.
-    pub(super) named: &'static str,
-    /// How many there are.
-    pub(super) tests: usize,
-    pub(super) why: &'static str,
 }
 
 /// The counts in words; an error when they are not those that are known.

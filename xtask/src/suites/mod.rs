@@ -10,9 +10,9 @@ mod judge;
 mod memccapable;
 mod node;
 mod pymemcache;
-mod subjects;
 
 use crate::daemons::target_dir;
+use crate::subjects::Subject;
 use crate::tools::Tools;
 use judge::{Outcome, judge};
 use std::net::SocketAddr;
@@ -22,7 +22,6 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
-use subjects::{SUBJECTS, Subject};
 
 /// How long a suite may take; the slowest needs ten seconds on a machine that is not busy.
 const SUITE_MAX: Duration = Duration::from_secs(300);
@@ -51,20 +50,12 @@ struct Bench {
 
 /// The step of `cargo xtask test`: every suite against everything in the table of subjects.
 pub(crate) fn run(root: &Path) -> Result<(), String> {
-    run_against(root, SUBJECTS)
+    command(root, &[])
 }
 
 /// `cargo xtask suites [SUBJECT]…`: the same for subjects that the arguments name, or for all.
 pub(crate) fn command(root: &Path, arguments: &[String]) -> Result<(), String> {
-    if arguments.is_empty() {
-        return run(root);
-    }
-    let subjects: Vec<Subject> =
-        arguments.iter().map(|word| Subject::parse(word)).collect::<Result<_, _>>()?;
-    run_against(root, &subjects)
-}
-
-fn run_against(root: &Path, subjects: &[Subject]) -> Result<(), String> {
+    let subjects = Subject::all_or(arguments)?;
     let bench = Bench { tools: Tools::find(root)?, peercache: target_dir(root).join("debug/peercache") };
     let jobs: Vec<(&Suite, &Subject)> =
         SUITES.iter().flat_map(|suite| subjects.iter().map(move |subject| (suite, subject))).collect();

@@ -8,11 +8,13 @@ mod apt;
 mod built;
 mod memcached;
 mod node;
+mod nutcracker;
 mod php;
 mod python;
 
 pub(crate) use built::{cargo_fuzz, cplusplus, deny};
 pub(crate) use memcached::{memcached, memcached_program};
+pub(crate) use nutcracker::twemproxy;
 
 use std::env;
 use std::fs::{self, File};

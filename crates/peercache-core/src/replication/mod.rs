@@ -6,14 +6,17 @@
 
 mod broadcast;
 mod leader;
+pub mod order;
 mod positions;
 mod read;
+mod token;
 mod write_all;
 
 pub use broadcast::{BroadcastAnswer, BroadcastGather, BroadcastVerdict, PeerSet};
 pub use leader::{Follow, LeaderGather};
 pub use positions::Positions;
 pub use read::ReadGather;
+pub use token::Tag;
 pub use write_all::WriteAllGather;
 
 pub use crate::protocol::Refusal;

@@ -1,22 +1,35 @@
-//! What the suites are run against, as a table: one line for each.
+//! What other people's suites and clients are run against, as a table: one line for each.
+//!
+//! Each start is a subject of its own, with daemons that nobody else uses; only an address that the user
+//! names is taken as it is.
 
-use super::judge::Known;
 use crate::daemons::{self, Daemon, Proxy};
 use std::net::SocketAddr;
 use std::path::Path;
 
 /// Something that speaks memcached's text protocol.
-#[derive(Debug)]
-pub(super) struct Subject {
-    pub(super) name: &'static str,
-    pub(super) kind: Kind,
+#[derive(Debug, Clone)]
+pub(crate) struct Subject {
+    pub(crate) name: &'static str,
+    pub(crate) kind: Kind,
     /// What is known to fail there.
-    pub(super) known: &'static [Known],
+    pub(crate) known: &'static [Known],
+}
+
+/// Tests that fail and may, with the reason.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Known {
+    pub(crate) suite: &'static str,
+    /// What their names contain.
+    pub(crate) named: &'static str,
+    /// How many there are.
+    pub(crate) tests: usize,
+    pub(crate) why: &'static str,
 }
 
 /// How to come by one.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     /// The memcached that everything is held against.
     Memcached,
     /// The embedded engine.
@@ -27,8 +40,8 @@ pub(super) enum Kind {
     Address(SocketAddr),
 }
 
-/// Everything that the step runs the suites against.
-pub(super) const SUBJECTS: &[Subject] = &[
+/// Everything that the steps run against.
+const SUBJECTS: &[Subject] = &[
     Subject { name: "memcached", kind: Kind::Memcached, known: &[] },
     Subject { name: "embedded", kind: Kind::Embedded, known: EMBEDDED },
 ];
@@ -41,8 +54,16 @@ const EMBEDDED: &[Known] = &[Known {
 }];
 
 impl Subject {
+    /// Those that the words of a command line name; all of the table when there are none.
+    pub(crate) fn all_or(words: &[String]) -> Result<Vec<Self>, String> {
+        if words.is_empty() {
+            return Ok(SUBJECTS.to_vec());
+        }
+        words.iter().map(|word| Self::parse(word)).collect()
+    }
+
     /// Reads a word of the command line.
-    pub(super) fn parse(word: &str) -> Result<Self, String> {
+    fn parse(word: &str) -> Result<Self, String> {
         let numbers = word.strip_prefix("proxy:").and_then(|rest| rest.split_once(':'));
         let numbers = numbers.and_then(|(a, b)| Some((a.parse().ok()?, b.parse().ok()?)));
         let is_own = |address: &SocketAddr| address.ip().is_loopback();
@@ -62,12 +83,12 @@ impl Subject {
     }
 
     /// Whether all suites meet the same process.
-    pub(super) fn is_shared(&self) -> bool {
+    pub(crate) fn is_shared(&self) -> bool {
         matches!(self.kind, Kind::Address(_))
     }
 
     /// Starts it.
-    pub(super) fn start(&self, peercache: &Path, folder: &Path) -> Result<Running, String> {
+    pub(crate) fn start(&self, peercache: &Path, folder: &Path) -> Result<Running, String> {
         let (front, peers) = match self.kind {
             Kind::Memcached => (daemons::memcached(folder)?, Vec::new()),
             Kind::Embedded => (daemons::embedded(peercache, folder)?, Vec::new()),
@@ -87,7 +108,7 @@ impl Subject {
 
 /// A subject that answers, until it is dropped.
 #[derive(Debug)]
-pub(super) enum Running {
+pub(crate) enum Running {
     /// Started by us.
     Ours {
         front: Daemon,
@@ -99,7 +120,7 @@ pub(super) enum Running {
 }
 
 impl Running {
-    pub(super) fn address(&self) -> SocketAddr {
+    pub(crate) fn address(&self) -> SocketAddr {
         match self {
             Self::Ours { front, .. } => front.address,
             Self::Elsewhere(address) => *address,

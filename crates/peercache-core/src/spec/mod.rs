@@ -23,8 +23,8 @@ pub const REPLICATION_MAX: u8 = 8;
 /// The most points a ring gives to one unit of weight.
 pub const VNODES_MAX: u32 = 10_000;
 
-/// The largest weight of a peer.
-pub const WEIGHT_MAX: u32 = 1_000;
+/// The largest weight of a peer: more than twemproxy's example file has, which gives one of them 100,000.
+pub const WEIGHT_MAX: u32 = 1_000_000;
 
 /// Declares a checked name; peers and networks share the rules but never the type.
 macro_rules! name_type {
@@ -137,6 +137,13 @@ macro_rules! word_type {
     };
 }
 
+mod hash;
+
+pub use hash::{
+    HashKind, HashTag, HashTagError, KETAMA_PORT, Ketama, KetamaProgram, KeyHash, RING_NAME_BYTES_MAX,
+    RingName, RingNameError,
+};
+
 /// A word that is none of the choices.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("{text:?} is not a known {noun}; the choices are {}", .choices.join(", "))]
@@ -153,16 +160,6 @@ word_type!(
         Memcached = "memcached",
         /// The engine built into peercache, run as a process of its own.
         Embedded = "embedded",
-    }
-);
-
-word_type!(
-    /// How ring points and keys are hashed (P-02).
-    HashKind, "hash" {
-        /// XXH3-64, of which the first 32 bits are taken.
-        Xxh3 = "xxh3",
-        /// MD5, of which the first 32 bits are taken.
-        Md5 = "md5",
     }
 );
 
@@ -269,6 +266,8 @@ pub struct PeerSpec {
     pub weight: Weight,
     /// What runs there.
     pub engine: EngineKind,
+    /// What its points on a ketama ring are made of, where that is not its id.
+    pub ring_name: Option<RingName>,
 }
 
 /// A network: a named set of peers and how keys are placed on them.
@@ -276,11 +275,11 @@ pub struct PeerSpec {
 pub struct NetworkSpec {
     /// Its name.
     pub name: NetworkName,
-    /// Its peers; their order means nothing.
+    /// Its peers; their order means nothing, except where points collide on libmemcached's ring.
     pub peers: Vec<PeerSpec>,
     /// Copies per key.
     pub replication: Replication,
-    /// Points per unit of weight.
+    /// Points per unit of weight; see [`HashKind::vnodes`].
     pub vnodes: Vnodes,
     /// The hash of points and keys.
     pub hash: HashKind,
