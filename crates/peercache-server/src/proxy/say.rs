@@ -104,7 +104,7 @@ fn is_hidden(verb: MetaVerb, word: &[u8]) -> bool {
     match verb {
         MetaVerb::Get => word == b"EN",
         MetaVerb::Set => word == b"HD",
-        MetaVerb::Delete | MetaVerb::Arithmetic => word == b"HD" || word == b"NF",
+        MetaVerb::Delete | MetaVerb::Arithmetic => word == b"HD",
     }
 }
 

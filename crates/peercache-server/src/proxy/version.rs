@@ -35,6 +35,10 @@ impl Tag {
 
     /// What a client is given for a daemon's own version.
     pub(crate) fn wrap(self, own: u64) -> u64 {
+        // What a daemon tells of a write that it did not do is no version, and belongs to nobody.
+        if own == 0 {
+            return 0;
+        }
         // A daemon that has counted so far gives versions that match nothing; better than a wrong match.
         let own = if own >> OWN_BITS == 0 { own } else { 0 };
         self.0 << OWN_BITS | own
@@ -42,6 +46,10 @@ impl Tag {
 
     /// The daemon's own version in what a client sends back; [`NEVER`] where it is of another peer or run.
     pub(crate) fn unwrap(self, given: u64) -> u64 {
+        // No version either: a daemon knows itself that nothing, or in `ma` anything, is meant by it.
+        if given == 0 {
+            return 0;
+        }
         let own = given & ((1 << OWN_BITS) - 1);
         if given >> OWN_BITS == self.0 && own != 0 { own } else { NEVER }
     }
@@ -63,6 +71,7 @@ mod tests {
         assert_eq!(tag("p1", 7).unwrap(given), NEVER);
         assert_eq!(tag("p0", 8).unwrap(given), NEVER);
         assert_eq!(tag("p0", 7).unwrap(1234), NEVER, "a bare version of a daemon");
+        assert_eq!((tag("p0", 7).wrap(0), tag("p0", 7).unwrap(0)), (0, 0), "no version is nobody's");
     }
 
     #[test]
