@@ -51,8 +51,12 @@ pub(super) fn push(
 /// answer is that there is another version or that there is no item.
 const NEVER: u64 = u64::MAX;
 
-/// A version that a client gives, as the peer with this `tag` counts it.
+/// A version that a client gives, as the peer with this `tag` counts it. 0 is none: a daemon knows what that
+/// means to each command.
 pub(super) fn own_version(tag: Option<Tag>, given: u64) -> u64 {
+    if given == 0 {
+        return 0;
+    }
     tag.and_then(|tag| tag.unwrap(given)).unwrap_or(NEVER)
 }
 

@@ -103,7 +103,7 @@ fn is_hidden(verb: MetaVerb, word: &[u8]) -> bool {
     match verb {
         MetaVerb::Get => word == b"EN",
         MetaVerb::Set => word == b"HD",
-        MetaVerb::Delete | MetaVerb::Arithmetic => word == b"HD" || word == b"NF",
+        MetaVerb::Delete | MetaVerb::Arithmetic => word == b"HD",
     }
 }
 
@@ -124,8 +124,11 @@ fn meta_line(out: &mut Vec<u8>, word: &[u8], flags: &[u8], tag: Option<Tag>) {
 }
 
 /// A peer's version as clients are given it (P-17). Whoever answers was met, so there is a tag; without one
-/// nothing is given that could match.
+/// nothing is given that could match. 0 is what a daemon tells of a write that it did not do.
 pub(super) fn given_version(tag: Option<Tag>, own: u64) -> u64 {
+    if own == 0 {
+        return 0;
+    }
     tag.map_or(0, |tag| tag.wrap(own))
 }
 
