@@ -94,7 +94,8 @@ impl Healer {
 
     /// Waits until each peer that some process which is gone left unclean was cleaned, or does not answer.
     /// `begun` is told of each that is being cleaned, which takes about two seconds. For commands that live
-    /// for a moment: whoever stays has it done anyway.
+    /// for a moment: whoever stays has it done anyway. The caller bounds the time: a peer that misses more
+    /// while it is cleaned is cleaned again.
     pub async fn finish_takeovers(&self, mut begun: impl FnMut(&PeerId)) {
         let mut told = BTreeSet::new();
         for patient in self.patients.iter() {
