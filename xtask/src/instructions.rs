@@ -4,8 +4,9 @@
 //! A program that repeats the operation as often as its argument says runs twice, with two counts; the
 //! difference leaves out everything that happens once.
 
+use crate::daemons::target_dir;
 use crate::run::{cargo, status};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 /// The repetitions of the shorter run, and how many more the longer one makes.
@@ -39,12 +40,6 @@ pub(crate) fn run(root: &Path) -> Result<(), String> {
         println!("{:>8.1} instructions: {operation}", difference / MORE as f64);
     }
     Ok(())
-}
-
-/// Where cargo builds: `CARGO_TARGET_DIR`, else `target`.
-fn target_dir(root: &Path) -> PathBuf {
-    let set = std::env::var_os("CARGO_TARGET_DIR");
-    root.join(set.map_or_else(|| PathBuf::from("target"), PathBuf::from))
 }
 
 /// The instructions of a whole run.

@@ -4,15 +4,20 @@
 //! It exists so that "done" is one command on every machine, with nothing to install by hand beyond Rust,
 //! git, a shell and a C compiler. A step that cannot run is an error, never skipped.
 
+mod clients;
+mod daemons;
+mod fuzz;
 mod instructions;
 mod run;
 mod steps;
+mod subjects;
+mod suites;
 mod tidy;
 mod tools;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
-use steps::{TASKS, Task};
+use steps::{TASKS, Task, VERBS, Verb};
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -28,11 +33,18 @@ fn main() -> ExitCode {
             print!("{}", help());
             ExitCode::SUCCESS
         }
-        (Request::Run { task, all }, Ok(root)) => run::run(task, all, &root),
-        (Request::Run { .. }, Err(sentence)) => {
+        (_, Err(sentence)) => {
             eprintln!("error: {sentence}");
             ExitCode::from(2)
         }
+        (Request::Run { task, all }, Ok(root)) => run::run(task, all, &root),
+        (Request::Call { verb, rest }, Ok(root)) => match (verb.work)(&root, &rest) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(sentence) => {
+                eprintln!("error: {sentence}");
+                ExitCode::FAILURE
+            }
+        },
     }
 }
 
@@ -41,16 +53,26 @@ fn main() -> ExitCode {
 enum Request {
     Help,
     Run { task: &'static Task, all: bool },
+    Call { verb: &'static Verb, rest: Vec<String> },
 }
 
-/// Reads `TASK [--all]`. The error is one sentence that lists the choices.
+/// Reads `TASK [--all]`, or a verb and what follows it. The error is one sentence that lists the choices.
 fn parse(arguments: &[String]) -> Result<Request, String> {
-    let choices = TASKS.iter().map(|task| task.name).collect::<Vec<_>>().join(", ");
+    let choices = TASKS.iter().map(|task| task.name.to_string());
+    let choices = choices.chain(VERBS.iter().map(|verb| verb.words.join(" "))).collect::<Vec<_>>().join(", ");
     let Some((verb, flags)) = arguments.split_first() else {
         return Err(format!("no task given; the tasks are {choices}"));
     };
     if matches!(verb.as_str(), "help" | "--help" | "-h") {
         return Ok(Request::Help);
+    }
+    let is_meant = |found: &&Verb| {
+        found.words.iter().zip(arguments).filter(|(a, b)| a == b).count() == found.words.len()
+    };
+    if let Some(verb) = VERBS.iter().find(is_meant) {
+        let rest = arguments[verb.words.len()..].to_vec();
+        let asks_help = rest.iter().any(|word| word == "--help" || word == "-h");
+        return Ok(if asks_help { Request::Help } else { Request::Call { verb, rest } });
     }
     let Some(task) = TASKS.iter().find(|task| task.name == verb) else {
         return Err(format!("{verb:?} is not a task; the tasks are {choices}"));
@@ -73,6 +95,9 @@ fn help() -> String {
     let mut text = String::from("cargo xtask TASK [--all]\n\n");
     for task in TASKS {
         text.push_str(&format!("  {:<6} {}\n", task.name, task.about));
+    }
+    for Verb { words, usage, about, .. } in VERBS {
+        text.push_str(&format!("\n  {} {usage}\n         {about}\n", words.join(" ")));
     }
     text
 }
@@ -121,5 +146,17 @@ mod tests {
     #[test]
     fn help_lists_every_task() {
         assert!(TASKS.iter().all(|task| help().contains(task.about)));
+        assert!(VERBS.iter().all(|verb| help().contains(verb.usage)));
+    }
+
+    #[test]
+    fn a_verb_is_reached_by_its_words_and_keeps_the_rest() {
+        for verb in VERBS {
+            let line = format!("{} a --b", verb.words.join(" "));
+            let Ok(Request::Call { verb: found, rest }) = parse(&words(&line)) else {
+                panic!("{line} is not understood");
+            };
+            assert_eq!((found.words, rest), (verb.words, words("a --b")));
+        }
     }
 }

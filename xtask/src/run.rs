@@ -6,7 +6,7 @@
 use crate::steps::{Step, Task, Work};
 use std::ffi::OsString;
 use std::path::Path;
-use std::process::{Command, ExitCode};
+use std::process::{Command, ExitCode, Output};
 use std::time::{Duration, Instant};
 
 /// One finished step.
@@ -65,6 +65,17 @@ pub(crate) fn status(command: &mut Command) -> Result<(), String> {
     match command.status() {
         Ok(status) if status.success() => Ok(()),
         Ok(status) => Err(format!("`{}` ended with {status}", shown(command))),
+        Err(error) => Err(format!("`{}` could not be started: {error}", shown(command))),
+    }
+}
+
+/// Runs a command to its end and shows what it printed only when it fails.
+pub(crate) fn quietly(command: &mut Command) -> Result<(), String> {
+    match command.output() {
+        Ok(output) if output.status.success() => Ok(()),
+        Ok(Output { status, stderr, .. }) => {
+            Err(format!("`{}` ended with {status}: {}", shown(command), String::from_utf8_lossy(&stderr)))
+        }
         Err(error) => Err(format!("`{}` could not be started: {error}", shown(command))),
     }
 }

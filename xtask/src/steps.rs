@@ -4,7 +4,7 @@
 //! Steps run in order and the first that fails ends the task, so cheap steps come first. No step may be
 //! skipped and none judges by the clock.
 
-use crate::{instructions, tidy, tools};
+use crate::{clients, fuzz, instructions, suites, tidy, tools};
 use std::path::Path;
 
 /// A verb of `cargo xtask`.
@@ -27,6 +27,19 @@ pub(crate) struct Step {
     pub(crate) name: &'static str,
     /// What it does.
     pub(crate) work: Work,
+}
+
+/// A verb that takes arguments of its own.
+#[derive(Debug)]
+pub(crate) struct Verb {
+    /// The words that are typed.
+    pub(crate) words: &'static [&'static str],
+    /// What may follow them.
+    pub(crate) usage: &'static str,
+    /// One line for the help.
+    pub(crate) about: &'static str,
+    /// What it does with the repository's folder and what followed.
+    pub(crate) work: fn(&Path, &[String]) -> Result<(), String>,
 }
 
 /// What a step does.
@@ -74,6 +87,28 @@ pub(crate) const TASKS: &[Task] = &[
     },
 ];
 
+/// Every verb with arguments, in the order it is listed to people.
+pub(crate) const VERBS: &[Verb] = &[
+    Verb {
+        words: &["suites"],
+        usage: "[memcached|embedded|proxy:PEERS:COPIES|HOST:PORT]...",
+        about: "only other people's test suites, after a `cargo build`; they empty what they are given",
+        work: suites::command,
+    },
+    Verb {
+        words: &["clients"],
+        usage: "[memcached|embedded|proxy:PEERS:COPIES|HOST:PORT]...",
+        about: "only the lines of docs/clients.md, after a `cargo build`",
+        work: clients::command,
+    },
+    Verb {
+        words: &["fuzz"],
+        usage: "[--minutes N]",
+        about: "the fuzzers of the folder fuzz, for a minute in all or for N",
+        work: fuzz::command,
+    },
+];
+
 const TIDY: &[Step] = &[own("tidy", tidy::run)];
 
 const CHECK: &[Step] = &[
@@ -90,8 +125,12 @@ const CHECK: &[Step] = &[
     own("deny", tools::deny),
 ];
 
-/// First of all, because a missing daemon should be known before the long builds.
-const DAEMONS: &[Step] = &[own("memcached", tools::memcached)];
+/// First of all, because a missing program should be known before the long builds.
+const DAEMONS: &[Step] = &[
+    own("memcached", tools::memcached),
+    own("twemproxy", tools::twemproxy),
+    own("suites' tools", tools::fetch),
+];
 
 /// Benchmarks are left out of the tests: they are compiled by clippy and run by `bench`. The programs are
 /// built first because tests start them.
@@ -100,6 +139,8 @@ const TESTS: &[Step] = &[
     cargo("build tests", &["test", "--workspace", "--lib", "--bins", "--tests", "--examples", "--no-run"]),
     cargo("tests", &["test", "--workspace", "--lib", "--bins", "--tests", "--examples", "--no-fail-fast"]),
     cargo("doc tests", &["test", "--workspace", "--doc"]),
+    own("suites", suites::run),
+    own("clients", clients::run),
 ];
 
 /// The same tests on the code that users run: other timing, overflow wraps, debug assertions are gone.

@@ -55,7 +55,8 @@ impl Network {
     }
 
     /// The instant that is `since` after the origin.
-    pub(crate) fn instant(&self, since: Duration) -> Instant {
+    #[must_use]
+    pub fn instant(&self, since: Duration) -> Instant {
         self.origin + since
     }
 
@@ -107,22 +108,25 @@ impl Network {
     /// # Errors
     /// [`Unrecorded`]: the write must be answered by an error, whoever confirmed it.
     pub async fn recorded(&self, set: &ReplicaSet, positions: Positions) -> Result<(), Unrecorded> {
-        let within = self.topology.policy().request;
         for position in positions.iter() {
-            let peer = self.topology.peer(router::peer_at(set, position));
-            let written = tokio::time::timeout(within, self.entry_settled(peer)).await;
-            let failed = |reason| Unrecorded { peer: peer.spec.id.clone(), reason };
-            match written {
-                Ok(Entry::Failed) => return Err(failed(self.ledger_trouble())),
-                Err(_) => {
-                    let reason = format!("it was not written within {} ms", within.as_millis());
-                    return Err(failed(reason));
-                }
-                // Where there is no entry any more, the peer was cleaned in the meantime.
-                Ok(Entry::None | Entry::Recorded | Entry::Wanted) => {}
-            }
+            self.outage_recorded(self.topology.peer(router::peer_at(set, position))).await?;
         }
         Ok(())
+    }
+
+    /// As [`Self::recorded`], for one peer that was made unreadable.
+    ///
+    /// # Errors
+    /// [`Unrecorded`]: other processes cannot be told, or not in time.
+    pub async fn outage_recorded(&self, peer: &TopologyPeer) -> Result<(), Unrecorded> {
+        let within = self.topology.policy().request;
+        let reason = match tokio::time::timeout(within, self.entry_settled(peer)).await {
+            Ok(Entry::Failed) => self.ledger_trouble(),
+            Err(_) => format!("it was not written within {} ms", within.as_millis()),
+            // Where there is no entry any more, the peer was cleaned in the meantime.
+            Ok(Entry::None | Entry::Recorded | Entry::Wanted) => return Ok(()),
+        };
+        Err(Unrecorded { peer: peer.spec.id.clone(), reason })
     }
 
     /// Waits until the peer's entry is not wanted any more; tells what became of it.

@@ -11,7 +11,8 @@ fn ids(count: usize) -> Vec<PeerId> {
 }
 
 fn build(ids: &[PeerId], hash: HashKind) -> Ring {
-    let members: Vec<_> = ids.iter().map(|id| RingMember { id, weight: Weight::default() }).collect();
+    let members: Vec<_> =
+        ids.iter().map(|id| RingMember { id, weight: Weight::default(), ring_name: None }).collect();
     Ring::build(&members, Vnodes::default(), hash).expect("distinct peers")
 }
 

@@ -40,7 +40,14 @@ pub struct Plan {
 /// Plans a request for `key`. None if the network has no peers.
 #[must_use]
 pub fn plan(topology: &Topology, key: Key<'_>, mode: Mode) -> Option<Plan> {
-    let set = topology.ring()?.replicas(key, topology.replication());
+    plan_named(topology, key.as_bytes(), mode)
+}
+
+/// As [`plan`], for an item that `name` stands for: a key's bytes, or what its base64 decodes to.
+#[must_use]
+#[inline]
+pub fn plan_named(topology: &Topology, name: &[u8], mode: Mode) -> Option<Plan> {
+    let set = topology.ring()?.replicas_of(name, topology.replication());
     Some(match mode {
         Mode::Read => plan_read(topology, set),
         Mode::Fetch => plan_fetch(topology, set),
@@ -153,7 +160,10 @@ pub fn settle(topology: &Topology, set: &ReplicaSet, verdict: &Verdict) -> Settl
     let cell = |position: u8| &topology.peer(peer_at(set, position)).cell;
     let cleared = verdict.unreadable.iter().filter(|&position| cell(position).clear_readable()).collect();
     let is_promise = verdict.answer.is_promise();
-    let is_unrecorded = |position: &u8| is_promise && cell(*position).state().entry() == Entry::Wanted;
+    // It may have been tried and have failed since the line above.
+    let is_unrecorded = |position: &u8| {
+        is_promise && matches!(cell(*position).state().entry(), Entry::Wanted | Entry::Failed)
+    };
     let unrecorded = verdict.unreadable.iter().filter(is_unrecorded).collect();
     Settled { cleared, unrecorded }
 }
@@ -173,7 +183,8 @@ pub fn settle_broadcast(topology: &Topology, verdict: &BroadcastVerdict) -> Peer
         cell(peer).clear_readable();
     });
     let is_promise = verdict.answer == BroadcastAnswer::Done;
-    let is_unrecorded = |peer: &PeerIndex| is_promise && cell(*peer).state().entry() == Entry::Wanted;
+    let is_unrecorded =
+        |peer: &PeerIndex| is_promise && matches!(cell(*peer).state().entry(), Entry::Wanted | Entry::Failed);
     verdict.unreadable.iter().filter(is_unrecorded).collect()
 }
 
@@ -193,6 +204,7 @@ mod tests {
             address: ([127, 0, 0, 1], 1).into(),
             weight: Weight::default(),
             engine: EngineKind::Memcached,
+            ring_name: None,
         };
         let network = NetworkSpec {
             name: "main".parse().unwrap(),

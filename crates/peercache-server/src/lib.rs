@@ -14,6 +14,7 @@ mod engine;
 mod execute;
 mod main_entry;
 pub mod options;
+pub mod proxy;
 mod serve;
 mod session;
 

@@ -69,9 +69,14 @@ fn collect(folder: &Path, prefix: &str, files: &mut Vec<File>) -> io::Result<()>
         let entry = entry?;
         let path = format!("{prefix}{}", entry.file_name().to_string_lossy());
         let kind = entry.file_type()?;
-        if kind.is_dir() && !is_left_out(&path) {
+        // In a further worktree `.git` is a file.
+        if is_left_out(&path) {
+            continue;
+        }
+        if kind.is_dir() {
             collect(&entry.path(), &format!("{path}/"), files)?;
-        } else if kind.is_file() {
+        } else if kind.is_file() && path != ".git" {
+            // In a second working tree of git, `.git` is a file that says where the first one is.
             let text = String::from_utf8_lossy(&fs::read(entry.path())?).into_owned();
             files.push(File { path, text });
         }

@@ -96,9 +96,10 @@ impl PeerCell {
         self.move_entry(Entry::Wanted, Entry::Failed);
     }
 
-    /// Somebody removed the entry from the disk: it is wanted again.
-    pub fn entry_lost(&self) {
+    /// The entry is not on disk, or not any more: it is wanted again.
+    pub fn want_entry_again(&self) {
         self.move_entry(Entry::Recorded, Entry::Wanted);
+        self.move_entry(Entry::Failed, Entry::Wanted);
     }
 
     /// The ledger says that the peer misses writes of another process (P-11). Returns whether the peer was
@@ -119,6 +120,11 @@ impl PeerCell {
             }
         });
         before != after
+    }
+
+    /// Somebody who knows says that the peer was emptied, and has siblings that may have what it forgot.
+    pub fn note_forgotten(&self) {
+        self.update(|state| state.forgetting().with_phase(state.phase()));
     }
 
     /// Begins the return of a peer that answers: from now on it takes writes. Returns the ticket that
@@ -345,7 +351,7 @@ mod tests {
         cell.entry_recorded();
         cell.clear_readable();
         assert_eq!(cell.state().entry(), Entry::Recorded, "one entry is enough");
-        cell.entry_lost();
+        cell.want_entry_again();
         assert_eq!(cell.state().entry(), Entry::Wanted);
     }
 

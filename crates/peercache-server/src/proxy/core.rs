@@ -6,14 +6,20 @@
 
 use super::buffers::Buffers;
 use super::counts::Counts;
+use super::everywhere::{self, Everywhere, Recorded};
 use super::known::Known;
+use super::op::Op;
 use super::say;
 use super::session::{Session, Stage};
-use super::slot::{One, Token, Work};
-use peercache_core::health::Entry;
+use super::slot::{One, Slot, Token, Work};
 use peercache_core::pipeline::Answered;
-use peercache_core::protocol::memcached::reply::Reply;
-use peercache_core::replication::{Answer, Ask, Lost, Outcome, Positions, Step, Verdict};
+use peercache_core::protocol::memcached::reply::{self, Reply};
+use peercache_core::protocol::memcached::request::Answer as Wanted;
+use peercache_core::protocol::memcached::response;
+use peercache_core::replication::{
+    Answer, Ask, BroadcastAnswer, BroadcastVerdict, Lost, Outcome, PeerSet, Positions, Step, Verdict,
+};
+use peercache_core::ring::PeerIndex;
 use peercache_core::router::{self, Mode};
 use slab::Slab;
 
@@ -88,9 +94,12 @@ impl Core {
                 many.part_ended(token.part, reply, &self.known);
                 self.look_at_many(token);
             }
-            Work::Everywhere(everywhere) => {
-                everywhere.answered(usize::from(token.part), reply);
-                self.look_at_everywhere(token);
+            Work::Everywhere(_) => {
+                let outcome = match reply {
+                    Reply::Refused(line) => Outcome::Refused(reply::refusal(line)),
+                    _ => Outcome::Done,
+                };
+                self.hear_everywhere(token, outcome);
             }
             Work::Done => {}
         }
@@ -111,10 +120,7 @@ impl Core {
                 many.part_lost(token.part, lost, &self.known);
                 self.look_at_many(token);
             }
-            Work::Everywhere(everywhere) => {
-                everywhere.lost(usize::from(token.part), lost);
-                self.look_at_everywhere(token);
-            }
+            Work::Everywhere(_) => self.hear_everywhere(token, Outcome::Lost(lost)),
             Work::Done => {}
         }
     }
@@ -157,41 +163,125 @@ impl Core {
     /// Looks again at the answers that are held for the ledger.
     pub(crate) fn release_held(&mut self) {
         for token in std::mem::take(&mut self.held) {
-            let topology = std::sync::Arc::clone(&self.known.topology);
-            let is_over = |deadline| self.known.now >= deadline;
-            let Some(one) = self.sessions.get_mut(token.session as usize).and_then(|s| s.slot(token.slot)) else {
-                continue;
+            let Some(session) = self.sessions.get_mut(token.session as usize) else { continue };
+            let Some(slot) = session.slot(token.slot) else { continue };
+            let now = self.known.now;
+            let (peers, deadline) = match &slot.work {
+                Work::One(One { held: Some((_, positions)), set, deadline, .. }) => {
+                    let peers = positions.iter().map(|position| router::peer_at(set, position)).collect();
+                    (peers, *deadline)
+                }
+                Work::Everywhere(Everywhere { held: Some((_, peers)), deadline, .. }) => {
+                    (peers.clone(), *deadline)
+                }
+                _ => continue,
             };
-            let Work::One(one) = &mut one.work else { continue };
-            let Some((answer, positions)) = one.held.take() else { continue };
-            let entry = |position| topology.peer(router::peer_at(&one.set, position)).cell.state().entry();
-            let is_wanted = positions.iter().any(|position| entry(position) == Entry::Wanted);
-            let failed = positions.iter().find(|&position| entry(position) == Entry::Failed);
-            match failed {
-                Some(position) => self.tell_unrecorded(token, position),
-                None if is_wanted && is_over(one.deadline) => {
-                    self.tell_unrecorded(token, positions.lowest().unwrap_or_default());
-                }
-                None if is_wanted => {
-                    one.held = Some((answer, positions));
-                    self.held.push(token);
-                }
-                None => self.tell(token, &answer, None),
+            match everywhere::recorded(&peers, &self.known) {
+                Recorded::NotYet if now < deadline => self.held.push(token),
+                Recorded::NotYet | Recorded::Failed => self.tell_unrecorded(token, &peers),
+                Recorded::All => self.tell_held(token),
             }
         }
     }
 
-    /// The write is nowhere acknowledged: its outage is not on disk.
-    fn tell_unrecorded(&mut self, token: Token, position: u8) {
-        let Some(one) = self.one(token) else { return };
-        let set = one.set;
-        let id = self.known.topology.peer(router::peer_at(&set, position)).spec.id.clone();
-        let words = format!("cannot record the outage of {id}, so this write is not acknowledged");
+    fn tell_held(&mut self, token: Token) {
+        let Some(session) = self.sessions.get_mut(token.session as usize) else { return };
+        match session.slot(token.slot).map(|slot| &mut slot.work) {
+            Some(Work::One(one)) => {
+                if let Some((answer, _)) = one.held.take() {
+                    self.tell(token, &answer, None);
+                }
+            }
+            Some(Work::Everywhere(everywhere)) => {
+                if let Some((verdict, _)) = everywhere.held.take() {
+                    self.tell_everywhere(token, &verdict.answer);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// The write is not acknowledged, because an outage is not on disk.
+    fn tell_unrecorded(&mut self, token: Token, peers: &PeerSet) {
+        let ids = peers.iter().map(|peer| self.known.topology.peer(peer).spec.id.to_string());
+        let ids = ids.collect::<Vec<_>>().join(", ");
+        let words = format!("cannot record the outage of {ids}, so this is not acknowledged");
         let Some(session) = self.sessions.get_mut(token.session as usize) else { return };
         if let Some(slot) = session.slot(token.slot) {
             slot.answer.clear();
             say::server_error(&mut slot.answer, &words);
         }
+        self.counts.errors += 1;
+        self.finish(token);
+    }
+
+    /// There was nobody to ask.
+    pub(crate) fn nobody_to_flush(&mut self, token: Token) {
+        let Some(session) = self.sessions.get_mut(token.session as usize) else { return };
+        let Some(Slot { work: Work::Everywhere(everywhere), .. }) = session.slot(token.slot) else { return };
+        let verdict = everywhere.gather.expire();
+        self.settle_everywhere(token, verdict);
+    }
+
+    fn hear_everywhere(&mut self, token: Token, outcome: Outcome) {
+        let Some(session) = self.sessions.get_mut(token.session as usize) else { return };
+        let Some(Slot { work: Work::Everywhere(everywhere), .. }) = session.slot(token.slot) else { return };
+        if let Some(verdict) = everywhere.gather.observe(PeerIndex::new(token.part), outcome) {
+            self.settle_everywhere(token, verdict);
+        }
+    }
+
+    fn settle_everywhere(&mut self, token: Token, verdict: BroadcastVerdict) {
+        let unrecorded = router::settle_broadcast(&self.known.topology, &verdict);
+        self.stirred |= !verdict.unreadable.is_empty();
+        if unrecorded.is_empty() {
+            return self.tell_everywhere(token, &verdict.answer);
+        }
+        let Some(session) = self.sessions.get_mut(token.session as usize) else { return };
+        if let Some(Slot { work: Work::Everywhere(everywhere), .. }) = session.slot(token.slot) {
+            everywhere.held = Some((verdict, unrecorded));
+            self.held.push(token);
+        }
+    }
+
+    fn tell_everywhere(&mut self, token: Token, answer: &BroadcastAnswer) {
+        let Some(session) = self.sessions.get_mut(token.session as usize) else { return };
+        let Some(slot) = session.slot(token.slot) else { return };
+        if let Work::Everywhere(Everywhere { wanted: Wanted::Wanted, .. }) = &slot.work {
+            response::line(&mut slot.answer, everywhere::words(answer).as_bytes());
+        }
+        self.finish(token);
+    }
+
+    /// A multiget heard of keys: asks on, writes a window, or ends.
+    pub(crate) fn look_at_many(&mut self, token: Token) {
+        let Some(session) = self.sessions.get_mut(token.session as usize) else { return };
+        let (is_first, has_room) = (session.is_first(token.slot), session.has_room());
+        let Some((slot, out)) = session.slot_and_out(token.slot) else { return };
+        let Work::Many(many) = &mut slot.work else { return };
+        if many.wants_asking() {
+            return self.todo.push(Todo::Many(token));
+        }
+        if !many.is_window_done() {
+            return;
+        }
+        let target = if is_first && slot.answer.is_empty() { out } else { &mut slot.answer };
+        many.write_window(target);
+        if many.has_more() {
+            // Behind others, or while its client reads slowly, it goes on when there is room.
+            if is_first && has_room {
+                self.todo.push(Todo::Many(token));
+            }
+            return self.mark(token.session);
+        }
+        match many.trouble() {
+            Some(trouble) => say::server_error(target, trouble),
+            None => target.extend_from_slice(b"END\r\n"),
+        }
+        self.counts.cmd_get += many.hits + many.misses;
+        self.counts.get_hits += many.hits;
+        self.counts.get_misses += many.misses;
+        self.counts.errors += u64::from(many.trouble().is_some());
         self.finish(token);
     }
 
@@ -208,6 +298,9 @@ impl Core {
         let target = if is_first && slot.answer.is_empty() { out } else { &mut slot.answer };
         say::one(target, one, answer, reply, &self.known);
         self.counts.told(one.op, answer);
+        // The keys of one `gat` are requests of their own with one end. Behind an error in their middle nothing
+        // that is sent could be understood.
+        slot.is_last = matches!(one.op, Op::GetAndTouch { last: false, .. }) && !say::uses_kept(one, answer);
         self.finish(token);
     }
 

@@ -128,7 +128,7 @@ impl Counts {
             Op::Store { verb: StoreVerb::Cas(_), .. } => {
                 self.cmd_set += 1;
                 match answer {
-                    Answer::Done { .. } => self.cas_hits += 1,
+                    Answer::Led(_) => self.cas_hits += 1,
                     Answer::No(_, peercache_core::replication::No::Exists) => self.cas_badval += 1,
                     _ => self.cas_misses += 1,
                 }

@@ -110,6 +110,41 @@ impl Hub {
         self.core.mark(id);
     }
 
+    /// Every client is answered what it has asked, and no more.
+    pub(crate) fn end_all(&mut self) {
+        let ids: Vec<_> = self.core.sessions.iter().map(|(id, _)| id as u32).collect();
+        ids.into_iter().for_each(|id| self.client_ended(id));
+    }
+
+    /// The session has to be looked at again.
+    pub(crate) fn touch(&mut self, id: u32) {
+        self.core.mark(id);
+    }
+
+    /// The session's socket is full: whoever waits for it touches the session again.
+    pub(crate) fn touch_later(&mut self, id: u32) {
+        if let Some(session) = self.session(id) {
+            session.is_dirty = false;
+        }
+    }
+
+    /// Wakes whoever reads from the client.
+    pub(crate) fn wake_reader(&mut self, id: u32) {
+        if let Some(reader) = self.session(id).and_then(|session| session.reader.take()) {
+            reader.wake();
+        }
+    }
+
+    /// So many bytes were sent to a client.
+    pub(crate) fn note_written(&mut self, bytes: usize) {
+        self.core.counts.bytes_written += bytes as u64;
+    }
+
+    /// Whether there is something to send.
+    pub(crate) fn is_dirty(&self) -> bool {
+        !self.core.dirty.is_empty() || !self.dirty_peers.is_empty()
+    }
+
     /// Takes out the sessions that have something to send or may have ended.
     pub(crate) fn take_dirty_sessions(&mut self, into: &mut Vec<u32>) {
         into.append(&mut self.core.dirty);
@@ -142,10 +177,12 @@ impl Hub {
         let is_over = match session.stage {
             Stage::Open => false,
             Stage::Ending => session.is_settled() && session.out.is_empty() && session.parked_at.is_none(),
+            Stage::Cut => session.is_settled() && session.out.is_empty(),
             Stage::Gone => session.is_settled(),
         };
         if is_over {
-            self.core.sessions.remove(id as usize);
+            let session = self.core.sessions.remove(id as usize);
+            session.reader.into_iter().for_each(std::task::Waker::wake);
         }
         is_over
     }

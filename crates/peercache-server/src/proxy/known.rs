@@ -30,6 +30,13 @@ impl Known {
         Self { topology, now: Duration::ZERO, tags, troubles }
     }
 
+    /// Somebody answers on a new connection to a peer.
+    pub(crate) fn met(&mut self, index: usize) {
+        let peer = &self.topology.peers()[index];
+        self.tags[index] = Tag::of(&peer.spec.id, peer.cell.incarnation());
+        self.troubles[index] = None;
+    }
+
     /// The tag of the replica at `position`.
     pub(crate) fn tag(&self, set: &ReplicaSet, position: u8) -> Tag {
         self.tags[router::peer_at(set, position).get()]

@@ -127,6 +127,13 @@ impl Many {
         true
     }
 
+    /// The network has no peers.
+    pub(crate) fn nobody_there(&mut self) {
+        self.trouble = Some("No peers available.".to_owned());
+        self.keys.clear();
+        (self.undecided, self.window) = (0, self.ends.len());
+    }
+
     fn mode(&self) -> Mode {
         match self.versions {
             Versions::Hidden => Mode::Read,

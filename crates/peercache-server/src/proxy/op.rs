@@ -7,8 +7,9 @@ use peercache_core::key::Key;
 use peercache_core::protocol::memcached::command::{Command, Dialect, Effect};
 use peercache_core::protocol::memcached::reply::{self, Reply};
 use peercache_core::protocol::memcached::request::{CountVerb, MetaVerb, StoreVerb, Versions};
+use peercache_core::replication::Follow;
 use peercache_core::replication::{Ask, Outcome};
-use peercache_core::router::{Follow, Mode};
+use peercache_core::router::Mode;
 
 /// What is asked of a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,9 +59,10 @@ impl Op {
         match self {
             Self::Get(Versions::Hidden) | Self::Inspect => Mode::Read,
             Self::Get(Versions::Shown) => Mode::Fetch,
-            Self::Store { verb: StoreVerb::Set, .. } | Self::Touch { .. } | Self::Delete | Self::Forget(_) => {
-                Mode::WriteAll
-            }
+            Self::Store { verb: StoreVerb::Set, .. }
+            | Self::Touch { .. }
+            | Self::Delete
+            | Self::Forget(_) => Mode::WriteAll,
             Self::Store { .. } => Mode::LeaderThen(Follow::Invalidate),
             Self::Count { .. } | Self::GetAndTouch { .. } => Mode::LeaderThen(Follow::Same),
             Self::Meta(meta) => meta.mode,

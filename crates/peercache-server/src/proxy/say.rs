@@ -42,7 +42,13 @@ fn positive(out: &mut Vec<u8>, one: &One, answer: &Answer, reply: Option<&Reply<
         Op::Get(versions) => {
             if let (Answer::Hit(position), Some(Reply::MetaValue { flags, data })) = (answer, reply) {
                 let tag = known.tag(&one.set, *position);
-                meta_as_value(out, one.bytes.key(), flags, data, (versions == Versions::Shown).then_some(tag));
+                meta_as_value(
+                    out,
+                    one.bytes.key(),
+                    flags,
+                    data,
+                    (versions == Versions::Shown).then_some(tag),
+                );
             }
             out.extend_from_slice(b"END\r\n");
         }
@@ -83,6 +89,8 @@ pub(crate) fn keep(kept: &mut Vec<u8>, op: Op, reply: &Reply<'_>, tag: Tag) {
                 meta_line(kept, word, flags, tag);
             }
         }
+        // Of a write to all replicas, what all of them say is told.
+        (Op::Store { verb: StoreVerb::Set, .. }, _) => {}
         (Op::Count { .. } | Op::Store { .. } | Op::Inspect, Reply::Line(line)) => {
             kept.clear();
             response::line(kept, line);

@@ -30,6 +30,8 @@ pub(crate) enum Stage {
     Open,
     /// The client has said all it will; what it asked is answered.
     Ending,
+    /// What is to be sent is the last that is sent.
+    Cut,
     /// Nobody listens any more; what was begun ends unheard.
     Gone,
 }
@@ -55,8 +57,6 @@ pub(crate) struct Session {
     pub(crate) stage: Stage,
     /// Since when a request waits for room or for its turn.
     pub(crate) parked_at: Option<Duration>,
-    /// A key of a multi-key `gat` could not be read; its last key says so.
-    pub(crate) gat_trouble: Option<String>,
     /// Whether the flusher knows that it has to look.
     pub(crate) is_dirty: bool,
     /// Wakes whoever reads from the client.
@@ -79,7 +79,6 @@ impl Session {
             waiting_bytes: 0,
             stage: Stage::Open,
             parked_at: None,
-            gat_trouble: None,
             is_dirty: false,
             reader: None,
             client,
@@ -118,6 +117,11 @@ impl Session {
         self.slots.push_back(slot);
     }
 
+    /// The number of the slot whose answer is due next.
+    pub(crate) fn first_slot(&self) -> u32 {
+        self.first
+    }
+
     /// Whether the slot is the one whose answer is due next.
     #[inline]
     pub(crate) fn is_first(&self, slot: u32) -> bool {
@@ -145,7 +149,7 @@ impl Session {
         let mut answer = buffers.take();
         answer.extend_from_slice(line);
         self.waiting_bytes += answer.len();
-        self.slots.push_back(Slot { work: Work::Done, answer, started });
+        self.slots.push_back(Slot::new(Work::Done, answer, started));
     }
 
     /// Counts an answer that waits for its turn.
@@ -159,9 +163,12 @@ impl Session {
         while self.slots.front().is_some_and(|slot| matches!(slot.work, Work::Done)) {
             let Some(slot) = self.slots.pop_front() else { return };
             self.first = self.first.wrapping_add(1);
-            if !slot.answer.is_empty() {
+            if !slot.answer.is_empty() && matches!(self.stage, Stage::Open | Stage::Ending) {
                 self.waiting_bytes = self.waiting_bytes.saturating_sub(slot.answer.len());
                 self.out.extend_from_slice(&slot.answer);
+            }
+            if slot.is_last {
+                (self.stage, self.held, self.parked_at) = (Stage::Cut, Vec::new(), None);
             }
             buffers.put(slot.answer);
         }

@@ -39,6 +39,9 @@ impl Shared {
         }
     }
 
+    /// A client wants everything forgotten in so many seconds.
+    pub(crate) fn flush_after(&self, _after_s: u32) {}
+
     /// What all workers have counted since the start.
     pub(crate) fn totals(&self) -> Counts {
         let mut sum = Counts::default();

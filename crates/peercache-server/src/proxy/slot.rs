@@ -26,8 +26,17 @@ pub(crate) struct Slot {
     pub(crate) work: Work,
     /// What the client is told when it is its turn, as far as it is known.
     pub(crate) answer: Vec<u8>,
+    /// Whether the connection ends behind this answer.
+    pub(crate) is_last: bool,
     /// When the request was taken in.
     pub(crate) started: Duration,
+}
+
+impl Slot {
+    /// A slot for `work`, with a buffer for its answer.
+    pub(crate) fn new(work: Work, answer: Vec<u8>, started: Duration) -> Self {
+        Self { work, answer, is_last: false, started }
+    }
 }
 
 /// What is being done.

@@ -83,7 +83,8 @@ pub enum Decoded<'a> {
 /// are malformed: no such value was ever sent.
 #[must_use]
 pub fn decode(shape: Shape, input: &[u8], value_bytes_max: usize) -> Decoded<'_> {
-    let Some(end) = memchr(b'\n', input) else {
+    // Looking no further than a line may reach, so that packets do not matter.
+    let Some(end) = memchr(b'\n', &input[..input.len().min(LINE_BYTES_MAX + 1)]) else {
         let over = input.len() > LINE_BYTES_MAX;
         return if over { Decoded::Malformed } else { Decoded::Incomplete(input.len() + 1) };
     };
@@ -251,7 +252,10 @@ mod tests {
 
     #[test]
     fn a_line_that_never_ends_is_malformed() {
-        assert_eq!(decode(Shape::Line, &[b'x'; LINE_BYTES_MAX + 1], LIMIT), Decoded::Malformed);
+        let mut line = [b'x'; LINE_BYTES_MAX + 2];
+        assert_eq!(decode(Shape::Line, &line[1..], LIMIT), Decoded::Malformed);
+        line[LINE_BYTES_MAX + 1] = b'\n';
+        assert_eq!(decode(Shape::Line, &line, LIMIT), Decoded::Malformed, "with or without its end");
     }
 
     #[test]

@@ -391,7 +391,7 @@ fn unknown<'a>(line: &Line<'a>) -> Decoded<'a> {
 /// the answer for a line does not change while it arrives.
 fn line_bytes_max(input: &[u8]) -> usize {
     let head = &input[..input.len().min(LINE_BYTES_MAX)];
-    match Words::of(head).at(0) {
+    match words::split(head).next().unwrap_or_default() {
         b"get" | b"gets" | b"gat" | b"gats" | b"bget" => GET_LINE_BYTES_MAX,
         _ => LINE_BYTES_MAX,
     }

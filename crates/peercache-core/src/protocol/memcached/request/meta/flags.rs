@@ -37,30 +37,26 @@ pub(super) enum Bad {
 impl<'a> MetaFlags<'a> {
     /// The flags in `text`, which follows `words_before` other words in its line, `key` among them.
     pub(super) fn check(text: &'a [u8], words_before: usize, key: Key<'_>) -> Result<Self, Bad> {
-        if words_before + words::split(text).take(WORDS_MAX).count() > WORDS_MAX {
-            return Err(Bad::TooMany);
-        }
         let (mut seen, mut wrong) = (Letters::default(), None);
+        let (mut words, mut refused) = (words_before, None);
         for word in words::split(text) {
-            let (letter, argument) = (word[0], &word[1..]);
-            if letter >= 127 || seen.has(letter) {
-                return Err(Bad::Flag("CLIENT_ERROR duplicate flag"));
+            words += 1;
+            if words > WORDS_MAX {
+                return Err(Bad::TooMany);
             }
-            if !is_known(letter) {
-                return Err(Bad::Flag("CLIENT_ERROR invalid flag"));
+            if refused.is_some() {
+                continue;
             }
-            if argument.iter().any(u8::is_ascii_control) {
-                // memcached ends the line at a zero byte, so it and a proxy would read different flags.
-                return Err(Bad::Flag(BAD_FORMAT));
-            }
-            seen.add(letter);
             // Like memcached: a wrong letter ends it, of several wrong arguments the last one is told.
-            match check_argument(letter, argument, key) {
+            match check_word(word, seen, key) {
                 Checked::Fine => {}
                 Checked::Wrong(words) => wrong = Some(words),
                 Checked::WrongWithoutWords => wrong = wrong.or(Some(BAD_FORMAT)),
+                Checked::Refused(words) => refused = Some(words),
             }
+            seen.add(word[0]);
         }
+        let wrong = refused.or(wrong);
         wrong.map_or(Ok(Self { text, seen }), |words| Err(Bad::Flag(words)))
     }
 
@@ -180,12 +176,26 @@ const fn is_known(letter: u8) -> bool {
 
 enum Checked {
     Fine,
+    /// The argument is wrong, which may still be told in the words of another one.
     Wrong(&'static str),
-    /// memcached notes that it is wrong and has no words for it.
+    /// memcached notes that the argument is wrong and has no words for it.
     WrongWithoutWords,
+    /// Nothing behind this is looked at.
+    Refused(&'static str),
 }
 
-fn check_argument(letter: u8, argument: &[u8], key: Key<'_>) -> Checked {
+fn check_word(word: &[u8], seen: Letters, key: Key<'_>) -> Checked {
+    let (letter, argument) = (word[0], &word[1..]);
+    if letter >= 127 || seen.has(letter) {
+        return Checked::Refused("CLIENT_ERROR duplicate flag");
+    }
+    if !is_known(letter) {
+        return Checked::Refused("CLIENT_ERROR invalid flag");
+    }
+    if argument.iter().any(u8::is_ascii_control) {
+        // memcached ends the line at a zero byte, so it and a proxy would read different flags.
+        return Checked::Refused(BAD_FORMAT);
+    }
     let (fits, words) = match letter {
         b'b' => (MetaKey::base64(key).is_some(), "CLIENT_ERROR error decoding key"),
         b'N' | b'T' | b'R' => (signed(argument).is_some(), BAD_TOKEN),
@@ -193,25 +203,25 @@ fn check_argument(letter: u8, argument: &[u8], key: Key<'_>) -> Checked {
         b'M' => (argument.len() == 1, "CLIENT_ERROR incorrect length for M token"),
         b'J' => (unsigned(argument).is_some(), "CLIENT_ERROR invalid numeric initial value"),
         b'D' => (unsigned(argument).is_some(), "CLIENT_ERROR invalid numeric delta value"),
-        b'F' => {
-            let fits = unsigned(argument).is_some_and(|flags| u32::try_from(flags).is_ok());
-            return if fits { Checked::Fine } else { Checked::WrongWithoutWords };
+        b'F' if unsigned(argument).is_none_or(|flags| u32::try_from(flags).is_err()) => {
+            return Checked::WrongWithoutWords;
         }
         _ => return Checked::Fine,
     };
     if fits { Checked::Fine } else { Checked::Wrong(words) }
 }
 
-/// A set of ASCII characters.
+/// A set of ASCII letters: a bit for each byte from `@` to the end of ASCII.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-struct Letters(u128);
+struct Letters(u64);
 
 impl Letters {
     const fn has(self, letter: u8) -> bool {
-        letter < 128 && self.0 & (1 << letter) != 0
+        letter & 0xc0 == 0x40 && self.0 & (1 << (letter & 0x3f)) != 0
     }
 
+    /// Means something only for a letter that [`is_known`]: behind any other nothing is looked at.
     const fn add(&mut self, letter: u8) {
-        self.0 |= 1 << (letter & 127);
+        self.0 |= 1 << (letter & 0x3f);
     }
 }

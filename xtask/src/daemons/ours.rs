@@ -1,0 +1,48 @@
+//! What peercache itself serves: the embedded engine, and a proxy in front of a network.
+
+use super::{Daemon, free_address};
+use crate::run::quietly;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::Command;
+
+/// The name of the one network behind a proxy.
+const NETWORK: &str = "xtask";
+
+/// How a proxy is to be.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Proxy<'a> {
+    /// The addresses of its peers, which somebody else keeps running.
+    pub(crate) peers: &'a [SocketAddr],
+    /// Copies of each key.
+    pub(crate) copies: usize,
+    /// Further flags of `peercache proxy`.
+    pub(crate) flags: &'a [&'a str],
+}
+
+/// Starts the embedded engine of the program `peercache`.
+pub(crate) fn embedded(peercache: &Path, folder: &Path) -> Result<Daemon, String> {
+    let address = free_address()?;
+    let mut command = Command::new(peercache);
+    command.args(["engine", "-l", "127.0.0.1", "-m", "64", "-p"]);
+    Daemon::start(command.arg(address.port().to_string()), address, folder)
+}
+
+/// Starts a proxy with one worker, over a network of its own whose state is kept in `folder`.
+pub(crate) fn proxy(peercache: &Path, proxy: Proxy<'_>, folder: &Path) -> Result<Daemon, String> {
+    let address = free_address()?;
+    let state = folder.join(format!("state-{}", address.port()));
+    let ours = |args: &[&str]| {
+        let mut command = Command::new(peercache);
+        command.arg("--state-dir").arg(&state).args(args).current_dir(folder);
+        command
+    };
+    let ids: Vec<String> = (0..proxy.peers.len()).map(|index| format!("p{index}")).collect();
+    for (id, peer) in ids.iter().zip(proxy.peers) {
+        quietly(&mut ours(&["peer", "attach", id, &peer.to_string()]))?;
+    }
+    quietly(&mut ours(&["network", "create", NETWORK, "--replication", &proxy.copies.to_string()]))?;
+    quietly(ours(&["network", "add", NETWORK]).args(&ids))?;
+    let mut command = ours(&["proxy", NETWORK, "--workers", "1", "--listen", &address.to_string()]);
+    Daemon::start(command.args(proxy.flags), address, folder)
+}
