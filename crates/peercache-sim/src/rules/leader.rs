@@ -1,5 +1,5 @@
-//! After a command that the leader did, every replica that may be read has the leader's result or nothing, and
-//! a counter never goes back: within an era each increment comes to more than those that ended before it
+//! After a command that the leader did, every replica that may be read has the leader's result or nothing.
+//! And a counter never goes back: within an era each increment comes to more than those that ended before it
 //! began, and no read finds less. Other processes write without asking, so this holds for one process alone.
 
 use super::Found;

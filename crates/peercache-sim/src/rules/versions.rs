@@ -1,5 +1,5 @@
-//! A `cas` that is told as done replaced what its client had read, and what a leader may have done is asked of
-//! nobody else.
+//! A `cas` that is told as done replaced what its client had read, and what a leader may have done is not
+//! tried elsewhere.
 
 use super::Found;
 use super::facts::Facts;
