@@ -180,7 +180,7 @@ impl<T> Pipeline<T> {
         let entry = self.waiting.pop_front()?;
         self.sent -= 1;
         if entry.token.is_none() {
-            self.abandoned_writes -= usize::from(entry.effect == Effect::Writes);
+            self.abandoned_writes -= usize::from(entry.effect.is_write());
         }
         entry.token
     }
@@ -193,7 +193,7 @@ impl<T> Pipeline<T> {
         }
         for entry in self.waiting.range_mut(..self.sent).filter(|entry| entry.deadline <= now) {
             if let Some(token) = entry.token.take() {
-                self.abandoned_writes += usize::from(entry.effect == Effect::Writes);
+                self.abandoned_writes += usize::from(entry.effect.is_write());
                 lost(token, Lost::Ambiguous);
             }
         }
@@ -217,7 +217,7 @@ impl<T> Pipeline<T> {
     /// Whether the peer owes an answer to a write, whoever waits for it: such a link is never closed by us.
     #[must_use]
     pub fn is_owed_writes(&self) -> bool {
-        self.waiting.range(..self.sent).any(|entry| entry.effect == Effect::Writes)
+        self.waiting.range(..self.sent).any(|entry| entry.effect.is_write())
     }
 
     /// How many writes are unanswered whose attempts are over: this link is a barrier to a return (P-31).
@@ -231,7 +231,7 @@ impl<T> Pipeline<T> {
     pub fn lose_sent(&mut self, mut lost: impl FnMut(T)) -> bool {
         let mut wrote = false;
         for entry in self.waiting.drain(..self.sent) {
-            wrote |= entry.effect == Effect::Writes;
+            wrote |= entry.effect.is_write();
             entry.token.into_iter().for_each(&mut lost);
         }
         self.input = Vec::new();
@@ -247,10 +247,10 @@ impl<T> Pipeline<T> {
         }
     }
 
-    /// The peer may not be read any more: gives back the reads that were never sent. Whatever else is unsent
-    /// may go.
+    /// The peer may not be read any more: gives back what was never sent and needs a peer that may. Whatever
+    /// else is unsent may go.
     pub fn lose_unsent_reads(&mut self, lost: impl FnMut(T)) {
-        self.take_back_unsent(|entry| entry.effect == Effect::Reads, lost);
+        self.take_back_unsent(|entry| entry.effect.needs_readable(), lost);
     }
 
     /// Removes unsent entries, with their bytes.

@@ -12,6 +12,15 @@ pub(crate) enum Victims {
     Any,
 }
 
+/// What clients do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Commands {
+    /// `get`, `set`, `delete`.
+    Plain,
+    /// `gets`, `cas`, `add` and `incr` too.
+    All,
+}
+
 /// A kind of run.
 #[derive(Debug, Clone, Copy)]
 pub struct Scenario {
@@ -24,6 +33,12 @@ pub struct Scenario {
     /// Operations that a worker has open at most.
     pub(crate) lanes: usize,
     pub(crate) keys: usize,
+    /// Further keys, which hold numbers.
+    pub(crate) counters: usize,
+    /// Whether clients do more than get, set and delete.
+    pub(crate) commands: Commands,
+    /// Of a hundred operations, how many are `flush_all`.
+    pub(crate) flushes_percent: u64,
     pub(crate) victims: Victims,
     pub(crate) troubles: &'static [Trouble],
     /// Of a hundred peers, how many each process believes to be down, and as many to be warming, when it
@@ -58,6 +73,9 @@ const PLAIN: Scenario = Scenario {
     workers: 2,
     lanes: 2,
     keys: 4,
+    counters: 0,
+    commands: Commands::Plain,
+    flushes_percent: 0,
     victims: Victims::Any,
     troubles: ALL_TROUBLES,
     doubted_percent: 0,
@@ -112,4 +130,26 @@ pub const SCENARIOS: &[Scenario] = &[
     },
     Scenario { name: "three processes", processes: 3, lanes: 1, ..PLAIN },
     Scenario { name: "doubtful beginnings", processes: 2, lanes: 1, doubted_percent: 30, ..PLAIN },
+    Scenario { name: "counters", keys: 1, counters: 2, commands: Commands::All, ..PLAIN },
+    Scenario { name: "versions", peers: 2, keys: 2, commands: Commands::All, ..PLAIN },
+    Scenario {
+        name: "one key",
+        workers: 4,
+        keys: 1,
+        counters: 1,
+        commands: Commands::All,
+        refusals_percent: 5,
+        troubles: &[Trouble::Slow, Trouble::Hung, Trouble::Reset],
+        ..PLAIN
+    },
+    Scenario { name: "flushes", keys: 3, flushes_percent: 5, ..PLAIN },
+    Scenario {
+        name: "three processes, everything",
+        processes: 3,
+        lanes: 1,
+        counters: 1,
+        commands: Commands::All,
+        flushes_percent: 1,
+        ..PLAIN
+    },
 ];

@@ -49,6 +49,11 @@ scenarios! {
     refusals = "refusals",
     three_processes = "three processes",
     doubtful_beginnings = "doubtful beginnings",
+    counters = "counters",
+    versions = "versions",
+    one_key = "one key",
+    flushes = "flushes",
+    three_processes_and_everything = "three processes, everything",
 }
 
 #[test]

@@ -15,16 +15,16 @@ pub(crate) fn op(request: &MetaRequest<'_>) -> MetaOp {
     let has_any = |letters: &[u8]| letters.iter().any(|&letter| flags.has(letter));
     let (mode, effect) = match request.verb {
         // A new expiry goes to every copy.
-        MetaVerb::Get if flags.has(b'T') => (Mode::LeaderThen(Follow::Same), Effect::Writes),
+        MetaVerb::Get if flags.has(b'T') => (Mode::LeaderThen(Follow::Same), Effect::Decides),
         // Who wins a lease, and what differs from copy to copy, is the leader's to say.
         MetaVerb::Get if has_any(b"NRchlu") => (Mode::Fetch, Effect::Reads),
         MetaVerb::Get => (Mode::Read, Effect::Reads),
         MetaVerb::Set if flags.has(b'C') || !matches!(flags.mode(), None | Some(b'S')) => {
-            (Mode::LeaderThen(Follow::Invalidate), Effect::Writes)
+            (Mode::LeaderThen(Follow::Invalidate), Effect::Decides)
         }
-        MetaVerb::Delete if has_any(b"CI") => (Mode::LeaderThen(Follow::Invalidate), Effect::Writes),
+        MetaVerb::Delete if has_any(b"CI") => (Mode::LeaderThen(Follow::Invalidate), Effect::Decides),
         MetaVerb::Set | MetaVerb::Delete => (Mode::WriteAll, Effect::Writes),
-        MetaVerb::Arithmetic => (Mode::LeaderThen(Follow::Same), Effect::Writes),
+        MetaVerb::Arithmetic => (Mode::LeaderThen(Follow::Same), Effect::Decides),
     };
     MetaOp {
         verb: request.verb,

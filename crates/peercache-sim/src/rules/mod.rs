@@ -7,8 +7,12 @@ mod acknowledged;
 mod ambiguous;
 mod barrier;
 mod clean;
+mod contents;
 mod facts;
+mod flush;
 mod incarnation;
+mod leader;
+mod order;
 mod phases;
 mod placement;
 mod probes;
@@ -16,6 +20,7 @@ mod readable;
 mod reads;
 mod stale;
 mod unavailable;
+mod versions;
 
 use crate::history::History;
 use facts::Facts;
@@ -83,6 +88,26 @@ pub const RULES: &[Rule] = &[
         promise: "P-14",
         asks_for: "an acknowledged write on every replica that stays readable, and on one at least",
         check: acknowledged::check,
+    },
+    Rule {
+        promise: "P-15",
+        asks_for: "the leader's result or nothing on every replica that stays readable",
+        check: leader::check,
+    },
+    Rule {
+        promise: "P-16",
+        asks_for: "replicas that agree whenever their process writes nothing",
+        check: order::check,
+    },
+    Rule {
+        promise: "P-17",
+        asks_for: "a cas done only where its client's version was, and tried only once",
+        check: versions::check,
+    },
+    Rule {
+        promise: "P-18",
+        asks_for: "nothing read that was written before a flush that is done",
+        check: flush::check,
     },
     Rule {
         promise: "P-20",

@@ -3,7 +3,7 @@
 
 use super::Found;
 use super::facts::Facts;
-use crate::history::{Operation, Told};
+use crate::history::{Kind, Operation, Told};
 use std::time::Duration;
 
 pub(super) fn check(facts: &Facts<'_>) -> Vec<Found> {
@@ -29,7 +29,9 @@ fn judge(facts: &Facts<'_>, read: &Operation, value: &str, ended: Duration) -> O
         return None;
     }
     let replaces = |later: &Operation| {
-        later.process == read.process && later.is_acknowledged() && later.ended_before(read.began)
+        // What was counted since is of the same era.
+        let is_other = later.kind != Kind::Incr && later.process == read.process;
+        is_other && later.is_acknowledged() && later.ended_before(read.began)
     };
     // From the newest back to those that began after the value's own write was over.
     let newer = facts.writes(read.key).iter().rev().take_while(|(_, later)| writer.ended_before(later.began));
