@@ -65,6 +65,11 @@ impl Tools {
     }
 }
 
+/// nutcracker, which only comparisons need.
+pub(crate) fn nutcracker_program() -> Result<PathBuf, String> {
+    apt::program("nutcracker", &["nutcracker"])
+}
+
 /// Where tools of ours live.
 fn folder() -> Result<PathBuf, String> {
     folder_of(&|name| env::var_os(name).map(PathBuf::from))
