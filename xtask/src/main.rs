@@ -7,6 +7,7 @@
 mod bench;
 mod clients;
 mod daemons;
+mod fuzz;
 mod instructions;
 mod run;
 mod steps;

@@ -4,7 +4,7 @@
 //! Steps run in order and the first that fails ends the task, so cheap steps come first. No step may be
 //! skipped and none judges by the clock.
 
-use crate::{bench, clients, instructions, suites, tidy, tools};
+use crate::{bench, clients, fuzz, instructions, suites, tidy, tools};
 use std::path::Path;
 
 /// A verb of `cargo xtask`.
@@ -113,6 +113,12 @@ pub(crate) const VERBS: &[Verb] = &[
         about: "one run of the load generator of `bench compare`, which starts it",
         work: bench::load::command,
     },
+    Verb {
+        words: &["fuzz"],
+        usage: "[--minutes N]",
+        about: "the fuzzers of the folder fuzz, for a minute in all or for N",
+        work: fuzz::command,
+    },
 ];
 
 const TIDY: &[Step] = &[own("tidy", tidy::run)];
@@ -132,7 +138,11 @@ const CHECK: &[Step] = &[
 ];
 
 /// First of all, because a missing program should be known before the long builds.
-const DAEMONS: &[Step] = &[own("memcached", tools::memcached), own("suites' tools", tools::fetch)];
+const DAEMONS: &[Step] = &[
+    own("memcached", tools::memcached),
+    own("twemproxy", tools::twemproxy),
+    own("suites' tools", tools::fetch),
+];
 
 /// Benchmarks are left out of the tests: they are compiled by clippy and run by `bench`. The programs are
 /// built first because tests start them.

@@ -68,12 +68,12 @@ impl Collector {
 
     pub(crate) fn part(&mut self, reply: Reply<'_>) {
         match reply {
-            Reply::Value { key, flags, data } => {
+            Reply::Value { key, flags, data, .. } => {
                 let (key, data) = (Bytes::copy_from_slice(key), Bytes::copy_from_slice(data));
                 self.found.push(Found { key, flags, data });
             }
             Reply::Stat { name, value } => self.stats.push((text(name), text(value))),
-            Reply::End | Reply::Line(_) | Reply::Refused(_) => {}
+            Reply::End | Reply::Line(_) | Reply::MetaValue { .. } | Reply::Refused(_) => {}
         }
     }
 

@@ -2,7 +2,7 @@
 //! and the order to forget everything.
 
 use peercache_core::health::Incarnation;
-use peercache_core::protocol::memcached::command::Command;
+use peercache_core::protocol::memcached::command::{Command, Dialect};
 use peercache_core::protocol::memcached::reply::{Decoded, Reply, Shape, decode, number};
 use peercache_core::spec::Policy;
 use std::io;
@@ -15,6 +15,9 @@ use tokio::net::TcpStream;
 /// The most bytes a peer's statistics may take; memcached's are about 3 KB.
 const STATS_BYTES_MAX: usize = 64 * 1024;
 
+/// A meta command that does nothing: whoever knows none refuses it.
+const META_PROBE: &[u8] = b"mg peercache:probe\r\n";
+
 /// How long a host may leave sent bytes unacknowledged before its connections count as broken. A daemon that
 /// only hangs is not concerned: its kernel acknowledges for it.
 const UNACKNOWLEDGED_MAX: Duration = Duration::from_secs(10);
@@ -26,6 +29,8 @@ pub struct Greeting {
     pub incarnation: Incarnation,
     /// How many items it holds.
     pub items: u64,
+    /// How it can be asked.
+    pub dialect: Dialect,
 }
 
 /// Why there is no answer. The connection is to be closed.
@@ -97,10 +102,11 @@ where
 {
     let mut request = Vec::new();
     Command::Stats.encode(&mut request);
+    request.extend_from_slice(META_PROBE);
     stream.write_all(&request).await?;
     let mut input = Vec::new();
     loop {
-        if let Some(greeting) = read_stats(&input)? {
+        if let Some(greeting) = read_greeting(&input)? {
             return Ok(greeting);
         }
         if input.len() > STATS_BYTES_MAX {
@@ -121,7 +127,7 @@ where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let mut request = Vec::new();
-    Command::FlushAll.encode(&mut request);
+    Command::FlushAll { after_s: 0 }.encode(&mut request);
     stream.write_all(&request).await?;
     let mut input = Vec::new();
     loop {
@@ -139,8 +145,8 @@ where
     }
 }
 
-/// The greeting, once the statistics are complete.
-fn read_stats(mut input: &[u8]) -> Result<Option<Greeting>, DirectError> {
+/// The greeting, once the statistics and the answer to [`META_PROBE`] have come.
+fn read_greeting(mut input: &[u8]) -> Result<Option<Greeting>, DirectError> {
     let (mut pid, mut time, mut uptime, mut items) = (None, None, None, None);
     loop {
         match decode(Shape::Stats, input, 0) {
@@ -155,14 +161,23 @@ fn read_stats(mut input: &[u8]) -> Result<Option<Greeting>, DirectError> {
                     _ => {}
                 }
             }
-            Decoded::Reply(Reply::End, _) => break,
+            Decoded::Reply(Reply::End, taken) => {
+                input = &input[taken..];
+                break;
+            }
             Decoded::Reply(..) | Decoded::Malformed => return Err(DirectError::Stranger),
         }
     }
+    let dialect = match decode(Shape::Meta, input, 0) {
+        Decoded::Incomplete(_) => return Ok(None),
+        Decoded::Reply(Reply::Line(b"EN" | b"HD"), _) => Dialect::Meta,
+        Decoded::Reply(Reply::Refused(_), _) => Dialect::Classic,
+        Decoded::Reply(..) | Decoded::Malformed => return Err(DirectError::Stranger),
+    };
     let greeting = || {
         let started_s = u32::try_from(time?.checked_sub(uptime?)?).ok()?;
         let pid = u32::try_from(pid?).ok().filter(|&pid| pid != 0)?;
-        Some(Greeting { incarnation: Incarnation { pid, started_s }, items: items? })
+        Some(Greeting { incarnation: Incarnation { pid, started_s }, items: items?, dialect })
     };
     greeting().map(Some).ok_or(DirectError::Stranger)
 }
@@ -174,18 +189,24 @@ mod tests {
     const STATS: &[u8] = b"STAT pid 42\r\nSTAT uptime 5\r\nSTAT time 1005\r\nSTAT curr_items 3\r\nEND\r\n";
 
     #[test]
-    fn statistics_say_who_answers() {
-        let greeting = read_stats(STATS).unwrap().unwrap();
-        assert_eq!(greeting, Greeting { incarnation: Incarnation { pid: 42, started_s: 1000 }, items: 3 });
-        for split in 0..STATS.len() {
-            assert!(matches!(read_stats(&STATS[..split]), Ok(None)), "{split}");
+    fn statistics_say_who_answers_and_the_probe_how_it_can_be_asked() {
+        for (answer, dialect) in [(&b"EN\r\n"[..], Dialect::Meta), (b"ERROR\r\n", Dialect::Classic)] {
+            let input = [STATS, answer].concat();
+            let incarnation = Incarnation { pid: 42, started_s: 1000 };
+            let greeting = read_greeting(&input).unwrap().unwrap();
+            assert_eq!(greeting, Greeting { incarnation, items: 3, dialect });
+            for split in 0..input.len() {
+                assert!(matches!(read_greeting(&input[..split]), Ok(None)), "{split}");
+            }
         }
     }
 
     #[test]
     fn strangers_are_recognised() {
-        for words in [&b"-ERR unknown command\r\n"[..], b"END\r\n", b"ERROR\r\n", b"STAT pid x\r\nEND\r\n"] {
-            assert!(matches!(read_stats(words), Err(DirectError::Stranger)), "{}", words.escape_ascii());
+        for words in [&b"-ERR unknown command\r\n"[..], b"END\r\nEN\r\n", b"ERROR\r\n"] {
+            assert!(matches!(read_greeting(words), Err(DirectError::Stranger)), "{}", words.escape_ascii());
         }
+        let words = b"STAT pid x\r\nEND\r\nEN\r\n";
+        assert!(matches!(read_greeting(words), Err(DirectError::Stranger)));
     }
 }

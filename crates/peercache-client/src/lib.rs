@@ -15,7 +15,8 @@
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
 //! let peer = |id: &str, port: u16| -> Result<PeerSpec, Box<dyn std::error::Error>> {
 //!     let address = ([127, 0, 0, 1], port).into();
-//!     Ok(PeerSpec { id: id.parse()?, address, weight: Weight::default(), engine: EngineKind::Memcached })
+//!     let (id, weight) = (id.parse()?, Weight::default());
+//!     Ok(PeerSpec { id, address, weight, engine: EngineKind::Memcached, ring_name: None })
 //! };
 //! let network = NetworkSpec {
 //!     name: "main".parse()?,
@@ -33,16 +34,13 @@
 //! ```
 
 mod answer;
-mod backoff;
 pub mod client;
 pub mod direct;
 mod driver;
 mod link;
 pub mod network;
-mod watch;
 
-pub use backoff::Backoff;
 pub use client::{
     Client, Copy, Deleted, PeerError, ReadError, SetOptions, Trouble, Ttl, Value, WriteError, Written,
 };
-pub use network::Network;
+pub use network::{Network, Unrecorded};

@@ -1,13 +1,13 @@
 //! One pipelined connection to one peer, which opens itself when it is needed and again when it was lost.
 //!
 //! Any task may push a request; one driver task moves the bytes, so requests of one wake-up leave in one
-//! write. A time-out never closes a link (P-31): the answer stays owed, and nobody waits for it.
+//! write. What happens to them is decided by core's `link`; a time-out never closes a link (P-31).
 
 use crate::answer::{Answer, Collector};
 use crate::driver;
 use crate::network::Network;
-use peercache_core::health::Incarnation;
-use peercache_core::pipeline::{Pipeline, PipelineLimits};
+use peercache_core::link::{self, Busy};
+use peercache_core::pipeline::PipelineLimits;
 use peercache_core::protocol::memcached::command::Command;
 use peercache_core::replication::Lost;
 use peercache_core::topology::TopologyPeer;
@@ -35,39 +35,23 @@ pub(crate) struct LinkShared {
 
 #[derive(Debug)]
 pub(crate) struct LinkState {
-    pub(crate) pipeline: Pipeline<Collector>,
+    pub(crate) link: link::Link<Collector>,
     /// Why the link is not open, in words for users.
     pub(crate) trouble: Option<String>,
-    /// The peer refused a moment ago; while it is down, requests fail at once.
-    pub(crate) refusing: bool,
-    /// There was a connection once.
-    pub(crate) was_open: bool,
-    /// Who answers on the connection, while there is one.
-    pub(crate) connected_to: Option<Incarnation>,
-    /// Nobody will push any more, or nobody drives any more.
-    pub(crate) dropped: bool,
 }
 
 impl Link {
     /// A link that will connect when it is first used. Must be called inside a tokio runtime.
     pub(crate) fn open(network: Arc<Network>, peer: TopologyPeer) -> Self {
-        let pipeline = Pipeline::new(PipelineLimits::default());
-        let state = LinkState {
-            pipeline,
-            trouble: None,
-            refusing: false,
-            was_open: false,
-            connected_to: None,
-            dropped: false,
-        };
-        let shared = LinkShared {
+        let silence = network.topology().policy().silence;
+        let link = link::Link::new(Arc::clone(&peer.cell), PipelineLimits::default(), silence);
+        let shared = Arc::new(LinkShared {
             network,
             peer,
-            state: Mutex::new(state),
+            state: Mutex::new(LinkState { link, trouble: None }),
             wake: Notify::new(),
             drained: Notify::new(),
-        };
-        let shared = Arc::new(shared);
+        });
         tokio::spawn(driver::drive(Arc::clone(&shared)));
         Self { shared }
     }
@@ -76,8 +60,8 @@ impl Link {
     pub(crate) async fn call(&self, command: &Command<'_>, deadline: Duration) -> Answer {
         let pushed = match self.shared.push(command, deadline) {
             Ok(pushed) => pushed,
-            Err(NotPushed::Refusing) => return Answer::Lost(Lost::NotSent),
-            Err(NotPushed::Full) => {
+            Err(Busy::Refusing) => return Answer::Lost(Lost::NotSent),
+            Err(Busy::Full) => {
                 let until = self.shared.network.instant(deadline);
                 match tokio::time::timeout_at(until, self.push_when_drained(command, deadline)).await {
                     Ok(Some(pushed)) => pushed,
@@ -101,8 +85,8 @@ impl Link {
             drained.as_mut().enable();
             match self.shared.push(command, deadline) {
                 Ok(pushed) => return Some(pushed),
-                Err(NotPushed::Refusing) => return None,
-                Err(NotPushed::Full) => drained.await,
+                Err(Busy::Refusing) => return None,
+                Err(Busy::Full) => drained.await,
             }
         }
     }
@@ -110,17 +94,12 @@ impl Link {
 
 impl Drop for Link {
     fn drop(&mut self) {
-        self.shared.lock().dropped = true;
+        self.shared.lock().link.give_up();
         self.shared.wake.notify_one();
     }
 }
 
 type Pushed = tokio::sync::oneshot::Receiver<Answer>;
-
-enum NotPushed {
-    Refusing,
-    Full,
-}
 
 impl LinkShared {
     pub(crate) fn lock(&self) -> MutexGuard<'_, LinkState> {
@@ -128,16 +107,11 @@ impl LinkShared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn push(&self, command: &Command<'_>, deadline: Duration) -> Result<Pushed, NotPushed> {
+    fn push(&self, command: &Command<'_>, deadline: Duration) -> Result<Pushed, Busy> {
         let mut state = self.lock();
-        if state.dropped || state.refusing && !self.peer.cell.state().is_live() {
-            return Err(NotPushed::Refusing);
-        }
-        if state.pipeline.is_full() {
-            return Err(NotPushed::Full);
-        }
+        state.link.room()?;
         let (collector, answer) = Collector::new();
-        state.pipeline.push(command, collector, deadline);
+        state.link.push(command, collector, deadline);
         drop(state);
         self.wake.notify_one();
         Ok(answer)

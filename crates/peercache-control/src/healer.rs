@@ -1,40 +1,141 @@
 //! Carries out returns: one task a peer, asleep until the peer answers and may not be read. A peer that is
 //! down is looked at from time to time, since whoever found it down may be gone.
+//!
+//! With an outage ledger, three more things are done: this process's misses are recorded (`keeper`), those of
+//! other processes are heeded (`watcher`), and cleaned for where their writers are gone, and delayed flushes
+//! are carried out (`flusher`).
 
+use crate::flusher;
+use crate::keeper;
+use crate::ledger::{Ledger, ReturnLock};
+use crate::patient::{Attempt, Patient};
 use crate::returning::{Return, ReturnFacts, ReturnStep};
+use crate::watcher;
 use peercache_client::direct::{self, DirectError};
-use peercache_client::{Backoff, Network};
+use peercache_client::{Network, Unrecorded};
 use peercache_core::health::{Event, Identified, Phase};
-use peercache_core::topology::TopologyPeer;
+use peercache_core::link::Backoff;
+use peercache_core::spec::PeerId;
+use std::collections::BTreeSet;
+use std::io;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
+/// How soon to look again whether another process has finished cleaning.
+const BUSY: Duration = Duration::from_millis(100);
+
 /// Brings a network's peers back for as long as it lives. One a process is enough, whatever the number of
 /// clients that share the network.
 #[derive(Debug)]
 pub struct Healer {
+    patients: Arc<[Arc<Patient>]>,
     /// Aborted when dropped.
-    _tasks: JoinSet<()>,
+    tasks: JoinSet<()>,
 }
 
 impl Healer {
-    /// Begins to watch. Must be called inside a tokio runtime.
+    /// Begins to watch, for a process that keeps no ledger: other processes do not learn what it missed, nor
+    /// it what they did. Must be called inside a tokio runtime.
     #[must_use]
     pub fn spawn(network: &Arc<Network>) -> Self {
-        let mut tasks = JoinSet::new();
-        for index in 0..network.topology().peers().len() {
-            tasks.spawn(watch(Arc::clone(network), index));
+        Self::over(patients(network, None))
+    }
+
+    /// Begins to watch, and to share with the other processes of this host through `ledger` who missed what
+    /// (P-11, P-12). When this returns, what is recorded there is known: no request may be planned before.
+    /// Must be called inside a tokio runtime; blocks for a moment.
+    ///
+    /// # Errors
+    /// The ledger is there and cannot be read; nothing was begun.
+    pub fn spawn_with_ledger(network: &Arc<Network>, ledger: &Arc<Ledger>) -> io::Result<Self> {
+        let patients = patients(network, Some(ledger));
+        for patient in patients.iter() {
+            patient.look()?;
+            patient.peer().cell.keep_ledger();
         }
-        Self { _tasks: tasks }
+        let mut healer = Self::over(patients);
+        for patient in healer.patients.iter() {
+            healer.tasks.spawn(keeper::keep(Arc::clone(patient)));
+        }
+        healer.tasks.spawn(watcher::watch(Arc::clone(&healer.patients)));
+        healer.tasks.spawn(flusher::keep_time(Arc::clone(&healer.patients)));
+        Ok(healer)
+    }
+
+    fn over(patients: Arc<[Arc<Patient>]>) -> Self {
+        let mut tasks = JoinSet::new();
+        for patient in patients.iter() {
+            tasks.spawn(tend(Arc::clone(patient)));
+        }
+        Self { patients, tasks }
+    }
+
+    /// Waits until a flush of the network that was ordered for a time that has passed is carried out (P-18).
+    /// For those who must not read, or write, before that: it is done within a second anyway.
+    ///
+    /// # Errors
+    /// It cannot be carried out and stays pending.
+    pub async fn finish_due_flush(&self) -> io::Result<()> {
+        flusher::flush_if_due(&self.patients).await
+    }
+
+    /// Waits until every outage that this process saw is on disk, or cannot be. For whoever is about to end:
+    /// a write that failed was not held for that, and others have to know of it all the same.
+    ///
+    /// # Errors
+    /// [`Unrecorded`]: the first that other processes do not learn of.
+    pub async fn finish_entries(&self) -> Result<(), Unrecorded> {
+        for patient in self.patients.iter() {
+            patient.network.outage_recorded(patient.peer()).await?;
+        }
+        Ok(())
+    }
+
+    /// Waits until each peer that some process which is gone left unclean was cleaned, or does not answer.
+    /// `begun` is told of each that is being cleaned, which takes about two seconds. For commands that live
+    /// for a moment: whoever stays has it done anyway.
+    pub async fn finish_takeovers(&self, mut begun: impl FnMut(&PeerId)) {
+        let mut told = BTreeSet::new();
+        for patient in self.patients.iter() {
+            loop {
+                let mut moved = pin!(patient.moved.notified());
+                moved.as_mut().enable();
+                let attempt = patient.attempt();
+                if patient.abandoned().is_empty() || attempt == Attempt::Failed {
+                    break;
+                }
+                let id = &patient.peer().spec.id;
+                if attempt == Attempt::Cleaning && told.insert(id.clone()) {
+                    begun(id);
+                }
+                moved.await;
+            }
+        }
     }
 }
 
+impl Drop for Healer {
+    fn drop(&mut self) {
+        self.tasks.abort_all();
+        // Nobody keeps the entries any more: they are given up for others to clean for, and who still writes
+        // must not believe that they are there.
+        for patient in self.patients.iter() {
+            patient.peer().cell.want_entry_again();
+            drop(patient.give_up());
+        }
+    }
+}
+
+fn patients(network: &Arc<Network>, ledger: Option<&Arc<Ledger>>) -> Arc<[Arc<Patient>]> {
+    (0..network.topology().peers().len()).map(|index| Patient::new(network, index, ledger)).collect()
+}
+
 /// Heals one peer whenever it needs it.
-async fn watch(network: Arc<Network>, index: usize) {
-    let peer = &network.topology().peers()[index];
+async fn tend(patient: Arc<Patient>) {
+    let (network, peer) = (&patient.network, patient.peer());
     // Writes of lost links count until a return that knew of them has succeeded.
     let mut lost_writes = false;
     let mut backoff = Backoff::default();
@@ -42,9 +143,9 @@ async fn watch(network: Arc<Network>, index: usize) {
         let mut stirred = pin!(network.stirred());
         stirred.as_mut().enable();
         let progress = if peer.cell.state().phase() == Phase::Down {
-            probe(&network, peer).await
-        } else if needs_return(peer) {
-            bring_back(&network, peer, &mut lost_writes).await
+            probe(&patient).await
+        } else if patient.needs_return() {
+            bring_back(&patient, &mut lost_writes).await
         } else {
             backoff.reset();
             stirred.await;
@@ -58,10 +159,12 @@ async fn watch(network: Arc<Network>, index: usize) {
                 network.stir();
             }
             Ok(Progress::Answers) => {}
-            Ok(Progress::Disturbed) => tokio::time::sleep(backoff.wait()).await,
+            Ok(Progress::Busy) => tokio::time::sleep(BUSY).await,
+            Ok(Progress::Disturbed) => tokio::time::sleep(backoff.wait(rand::random())).await,
             Err(error) => {
                 tracing::debug!(peer = %peer.spec.id, address = %peer.spec.address, "not back: {error}");
-                tokio::time::sleep(backoff.wait()).await;
+                patient.note_attempt(Attempt::Failed);
+                tokio::time::sleep(backoff.wait(rand::random())).await;
             }
         }
     }
@@ -73,64 +176,70 @@ enum Progress {
     Answers,
     /// It may be read again, in this phase.
     Returned(Phase),
+    /// Another process is cleaning it.
+    Busy,
     /// Something happened meanwhile that makes the return start over.
     Disturbed,
 }
 
 /// Looks whether a peer that is down answers again. Links look too, but whoever found it down may be gone.
-async fn probe(network: &Network, peer: &TopologyPeer) -> Result<Progress, DirectError> {
+async fn probe(patient: &Patient) -> Result<Progress, DirectError> {
+    let (network, peer) = (&patient.network, patient.peer());
     direct::open_greeted(peer.spec.address, network.topology().policy()).await?;
     network.observe(peer, Event::Answered);
     Ok(Progress::Answers)
 }
 
-/// Whether the peer answers, is kept from being read, and every link has what it is owed (P-31).
-fn needs_return(peer: &TopologyPeer) -> bool {
-    let state = peer.cell.state();
-    let answers = state.phase() != Phase::Down;
-    answers && (state.phase() == Phase::Returning || !state.is_readable()) && peer.cell.debts() == 0
-}
-
 /// One return.
-async fn bring_back(
-    network: &Network,
-    peer: &TopologyPeer,
-    lost_writes: &mut bool,
-) -> Result<Progress, DirectError> {
-    let policy = network.topology().policy();
+async fn bring_back(patient: &Patient, lost_writes: &mut bool) -> Result<Progress, DirectError> {
+    let (network, peer) = (&patient.network, patient.peer());
+    // One process at a time cleans, and whoever waited for its turn looks what is left to do.
+    let lock = if patient.needs_cleaning() { patient.lock_return() } else { Some(ReturnLock::default()) };
+    let Some(_lock) = lock else { return Ok(Progress::Busy) };
+    patient.look()?;
+    let abandoned = patient.abandoned();
     let ticket = peer.cell.begin_return();
     *lost_writes |= peer.cell.take_lost_writes();
-    let (mut stream, greeting) = direct::open_greeted(peer.spec.address, policy).await?;
+    let (mut stream, greeting) = direct::open_greeted(peer.spec.address, network.topology().policy()).await?;
     if peer.cell.identify(greeting.incarnation) == Identified::New {
         *lost_writes = false;
         return Ok(Progress::Disturbed);
     }
-    let (mut returning, mut step) = Return::begin(ReturnFacts {
-        unreadable: !peer.cell.state().is_readable(),
-        lost_writes: *lost_writes,
+    let facts = ReturnFacts {
+        unreadable: peer.cell.state().has_missed() || !abandoned.is_empty(),
+        // A writer that is gone may have left writes in the peer's queues.
+        lost_writes: *lost_writes || !abandoned.is_empty(),
         items: greeting.items,
         has_siblings: network.topology().has_siblings(),
-    });
+    };
+    patient.note_attempt(Attempt::Cleaning);
+    let phase = clean(patient, &mut stream, facts).await?;
+    if facts.unreadable || facts.lost_writes {
+        patient.cleaned(abandoned);
+    }
+    // Whoever declared a debt meanwhile makes the peer unreadable next, which undoes this.
+    let returned = peer.cell.finish_return(ticket, phase);
+    patient.look()?;
+    patient.note_attempt(Attempt::Asking);
+    Ok(returned.map_or(Progress::Disturbed, Progress::Returned))
+}
+
+/// Does what the return wants; tells the phase that the peer may be read in.
+async fn clean(patient: &Patient, stream: &mut TcpStream, facts: ReturnFacts) -> Result<Phase, DirectError> {
+    let within = patient.network.topology().policy().request;
+    let (mut returning, mut step) = Return::begin(facts);
     loop {
         step = match step {
             ReturnStep::Flush => {
-                flush(&mut stream, policy.request).await?;
+                let late = |_| DirectError::Late { within_ms: within.as_millis() };
+                tokio::time::timeout(within, direct::flush(stream)).await.map_err(late)??;
                 returning.flushed()
             }
             ReturnStep::Wait(pause) => {
                 tokio::time::sleep(pause).await;
                 returning.waited()
             }
-            ReturnStep::Finish(phase) => {
-                // Whoever declared a debt meanwhile makes the peer unreadable next, which undoes this.
-                let returned = peer.cell.finish_return(ticket, phase);
-                return Ok(returned.map_or(Progress::Disturbed, Progress::Returned));
-            }
+            ReturnStep::Finish(phase) => return Ok(phase),
         };
     }
-}
-
-async fn flush(stream: &mut TcpStream, within: Duration) -> Result<(), DirectError> {
-    let late = |_| DirectError::Late { within_ms: within.as_millis() };
-    tokio::time::timeout(within, direct::flush(stream)).await.map_err(late)?
 }

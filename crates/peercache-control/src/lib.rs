@@ -1,10 +1,20 @@
-//! Brings peers that were away back, without ever serving what they missed.
+//! Brings peers that were away back, without ever serving what they missed, and lets the processes of a host
+//! know of each other's misses.
 //!
-//! The same for the command line, the library and the proxy: [`Return`] decides what must happen before a
-//! peer may be read again, as a pure machine; [`Healer`] is the thin driver that carries it out.
+//! The same for the command line, the library and the proxy. Three pure machines decide: [`Return`] what must
+//! happen before a peer may be read again, [`Keeping`] when this process's entry in the outage ledger must be
+//! on disk, [`judge`] what the entries of others mean. [`Healer`] is the thin driver that carries it out.
 
+mod flusher;
 mod healer;
+mod keeper;
+mod ledger;
+mod patient;
 mod returning;
+mod watcher;
 
 pub use healer::Healer;
+pub use ledger::keeping::{KeepStep, Keeping};
+pub use ledger::sighting::{Judged, Sighting, Standing, judge};
+pub use ledger::{Ledger, Outage};
 pub use returning::{Return, ReturnFacts, ReturnStep};

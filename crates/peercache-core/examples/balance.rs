@@ -31,7 +31,8 @@ fn main() {
 }
 
 fn largest_share(ids: &[PeerId], vnodes: u32, hash: HashKind) -> f64 {
-    let members: Vec<_> = ids.iter().map(|id| RingMember { id, weight: Weight::default() }).collect();
+    let members: Vec<_> =
+        ids.iter().map(|id| RingMember { id, weight: Weight::default(), ring_name: None }).collect();
     let ring = Ring::build(&members, Vnodes::new(vnodes).expect("in range"), hash).expect("distinct peers");
     let shares = ring.shares(Replication::default());
     shares.iter().map(|share| share.owned).fold(0.0, f64::max)

@@ -9,7 +9,8 @@ use std::hint::black_box;
 fn main() {
     let count: usize = std::env::args().nth(1).and_then(|count| count.parse().ok()).unwrap_or(1000);
     let ids: Vec<PeerId> = (0..64).map(|n| format!("peer-{n}").parse().expect("a sound name")).collect();
-    let members: Vec<_> = ids.iter().map(|id| RingMember { id, weight: Weight::default() }).collect();
+    let members: Vec<_> =
+        ids.iter().map(|id| RingMember { id, weight: Weight::default(), ring_name: None }).collect();
     let ring = Ring::build(&members, Vnodes::default(), HashKind::Xxh3).expect("distinct peers");
     let copies = Replication::new(2).expect("in range");
     let names: Vec<String> = (0..1024).map(|n| format!("{n:020}")).collect();

@@ -7,7 +7,7 @@
 //! The modules stand in the order in which they build on each other: each uses only those before it.
 //!
 //! [`key`] · [`spec`] · [`protocol`] · [`ring`] · [`health`] · [`replication`] · [`topology`] · [`router`] ·
-//! [`pipeline`]
+//! [`pipeline`] · [`link`]
 #![no_std]
 
 extern crate alloc;
@@ -21,3 +21,4 @@ pub mod replication;
 pub mod topology;
 pub mod router;
 pub mod pipeline;
+pub mod link;

@@ -278,6 +278,7 @@ impl<T> Pipeline<T> {
 mod tests {
     use super::*;
     use crate::key::Key;
+    use crate::protocol::memcached::request::{StoreVerb, Versions};
     use alloc::vec;
 
     const SECOND: Duration = Duration::from_secs(1);
@@ -287,11 +288,15 @@ mod tests {
     }
 
     fn set(pipeline: &mut Pipeline<u32>, token: u32, deadline: Duration) {
-        pipeline.push(&Command::Set { key: key("k"), flags: 0, exptime: 0, value: b"v" }, token, deadline);
+        pipeline.push(
+            &Command::Store { verb: StoreVerb::Set, key: key("k"), flags: 0, exptime: 0, value: b"v" },
+            token,
+            deadline,
+        );
     }
 
     fn get(pipeline: &mut Pipeline<u32>, token: u32, deadline: Duration) {
-        pipeline.push(&Command::Get(&[key("k")]), token, deadline);
+        pipeline.push(&Command::Get(&[key("k")], Versions::Hidden), token, deadline);
     }
 
     fn send(pipeline: &mut Pipeline<u32>) -> Vec<u8> {

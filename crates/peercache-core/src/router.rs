@@ -3,9 +3,12 @@
 //! Peers that are down, and peers that may not be read, are skipped here. A link only takes back what it has
 //! not sent yet when its peer changes afterwards.
 
-use crate::health::{PeerState, Phase};
+use crate::health::{Entry, PeerState, Phase};
 use crate::key::Key;
-use crate::replication::{Gather, Outcome, Positions, ReadGather, Step, Verdict, WriteAllGather};
+use crate::replication::{
+    BroadcastAnswer, BroadcastGather, BroadcastVerdict, Follow, Gather, LeaderGather, Outcome, PeerSet,
+    Positions, ReadGather, Step, Verdict, WriteAllGather,
+};
 use crate::ring::{PeerIndex, ReplicaSet};
 use crate::topology::Topology;
 
@@ -14,8 +17,13 @@ use crate::topology::Topology;
 pub enum Mode {
     /// One after the other until one decides: `get`.
     Read,
-    /// All live ones in parallel: `set`, `delete`.
+    /// As a read, but always from the leader on: `gets` and whatever else tells of an item what differs from
+    /// copy to copy.
+    Fetch,
+    /// All live ones in parallel: `set`, `delete`, `touch`.
     WriteAll,
+    /// The leader alone, and then the others: what depends on the value it changes.
+    LeaderThen(Follow),
 }
 
 /// What to ask whom, and the gather that will decide.
@@ -32,10 +40,19 @@ pub struct Plan {
 /// Plans a request for `key`. None if the network has no peers.
 #[must_use]
 pub fn plan(topology: &Topology, key: Key<'_>, mode: Mode) -> Option<Plan> {
-    let set = topology.ring()?.replicas(key, topology.replication());
+    plan_named(topology, key.as_bytes(), mode)
+}
+
+/// As [`plan`], for an item that `name` stands for: a key's bytes, or what its base64 decodes to.
+#[must_use]
+#[inline]
+pub fn plan_named(topology: &Topology, name: &[u8], mode: Mode) -> Option<Plan> {
+    let set = topology.ring()?.replicas_of(name, topology.replication());
     Some(match mode {
         Mode::Read => plan_read(topology, set),
+        Mode::Fetch => plan_fetch(topology, set),
         Mode::WriteAll => plan_write(topology, set),
+        Mode::LeaderThen(follow) => plan_leader(topology, set, follow),
     })
 }
 
@@ -59,11 +76,44 @@ fn plan_read(topology: &Topology, set: ReplicaSet) -> Plan {
     Plan { set, gather: Gather::Read(read), first }
 }
 
+fn plan_fetch(topology: &Topology, set: ReplicaSet) -> Plan {
+    let (first, last) = leaders(topology, &set);
+    let mut read = ReadGather::new(first, last, last);
+    let first = read.begin();
+    Plan { set, gather: Gather::Read(read), first }
+}
+
 fn plan_write(topology: &Topology, set: ReplicaSet) -> Plan {
-    let live = states(topology, &set).filter(|(_, state)| state.is_live()).map(|(position, _)| position);
-    let mut write = WriteAllGather::new(set.as_slice().len(), live.collect());
+    let mut write = WriteAllGather::new(set.as_slice().len(), live(topology, &set));
     let first = write.begin();
     Plan { set, gather: Gather::WriteAll(write), first }
+}
+
+fn plan_leader(topology: &Topology, set: ReplicaSet, follow: Follow) -> Plan {
+    let (first, last) = leaders(topology, &set);
+    let live = live(topology, &set);
+    let mut leader = LeaderGather::new(set.as_slice().len(), live, first, last, follow);
+    let first = leader.begin();
+    Plan { set, gather: Gather::Leader(leader), first }
+}
+
+/// Who may lead, and who may when nobody else can because they have forgotten. Suspicion moves no leader:
+/// two writers that suspect different peers must still meet at one.
+fn leaders(topology: &Topology, set: &ReplicaSet) -> (Positions, Positions) {
+    let (mut first, mut last) = (Positions::NONE, Positions::NONE);
+    for (position, state) in states(topology, set) {
+        let leads = matches!(state.phase(), Phase::Up | Phase::Suspect | Phase::Warming);
+        match state.is_readable() && leads {
+            true if state.has_forgotten() => last.insert(position),
+            true => first.insert(position),
+            false => {}
+        }
+    }
+    (first, last)
+}
+
+fn live(topology: &Topology, set: &ReplicaSet) -> Positions {
+    states(topology, set).filter(|(_, state)| state.is_live()).map(|(position, _)| position).collect()
 }
 
 fn states<'a>(topology: &'a Topology, set: &'a ReplicaSet) -> impl Iterator<Item = (u8, PeerState)> + 'a {
@@ -93,18 +143,56 @@ pub fn observe(
     gather.observe(position, outcome)
 }
 
-/// Carries out what a verdict demands before the client may be told: makes replicas unreadable. Returns those
-/// that were readable until now.
-pub fn settle(topology: &Topology, set: &ReplicaSet, verdict: &Verdict) -> Positions {
-    let clear = |position: &u8| topology.peer(peer_at(set, *position)).cell.clear_readable();
-    verdict.unreadable.iter().filter(clear).collect()
+/// What carrying out a verdict came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Settled {
+    /// Replicas that were readable until now.
+    pub cleared: Positions,
+    /// Replicas whose outage is not on disk yet. The client may be told only when none of their cells says
+    /// [`Entry::Wanted`] any more, and never a success where one says [`Entry::Failed`] (P-11). Empty where
+    /// no ledger is kept, and where nothing is acknowledged.
+    pub unrecorded: Positions,
+}
+
+/// Carries out what a verdict demands before the client may be told: makes replicas unreadable, and wants
+/// their outages recorded. Whoever called this then rings for the keeper of the ledger.
+pub fn settle(topology: &Topology, set: &ReplicaSet, verdict: &Verdict) -> Settled {
+    let cell = |position: u8| &topology.peer(peer_at(set, position)).cell;
+    let cleared = verdict.unreadable.iter().filter(|&position| cell(position).clear_readable()).collect();
+    let is_promise = verdict.answer.is_promise();
+    // It may have been tried and have failed since the line above.
+    let is_unrecorded = |position: &u8| {
+        is_promise && matches!(cell(*position).state().entry(), Entry::Wanted | Entry::Failed)
+    };
+    let unrecorded = verdict.unreadable.iter().filter(is_unrecorded).collect();
+    Settled { cleared, unrecorded }
+}
+
+/// Plans what concerns every peer: `flush_all`. None if the network has no peers.
+#[must_use]
+pub fn plan_broadcast(topology: &Topology) -> Option<BroadcastGather> {
+    topology.ring()?;
+    let is_live = |peer: &PeerIndex| topology.peer(*peer).cell.state().is_live();
+    Some(BroadcastGather::new(topology.indexes().collect(), topology.indexes().filter(is_live).collect()))
+}
+
+/// As [`settle`], of a broadcast: returns the peers whose outage is not on disk yet.
+pub fn settle_broadcast(topology: &Topology, verdict: &BroadcastVerdict) -> PeerSet {
+    let cell = |peer: PeerIndex| &topology.peer(peer).cell;
+    verdict.unreadable.iter().for_each(|peer| {
+        cell(peer).clear_readable();
+    });
+    let is_promise = verdict.answer == BroadcastAnswer::Done;
+    let is_unrecorded =
+        |peer: &PeerIndex| is_promise && matches!(cell(*peer).state().entry(), Entry::Wanted | Entry::Failed);
+    verdict.unreadable.iter().filter(is_unrecorded).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::health::Event;
-    use crate::replication::{Answer, Ask};
+    use crate::replication::{Answer, Ask, Lost};
     use crate::spec::{
         EngineKind, HashKind, NetworkSpec, PeerId, PeerSpec, Policy, Replication, Vnodes, Weight,
     };
@@ -116,6 +204,7 @@ mod tests {
             address: ([127, 0, 0, 1], 1).into(),
             weight: Weight::default(),
             engine: EngineKind::Memcached,
+            ring_name: None,
         };
         let network = NetworkSpec {
             name: "main".parse().unwrap(),
@@ -167,8 +256,61 @@ mod tests {
         gather.observe(1, Outcome::Done);
         let verdict = gather.expire();
         assert!(matches!(verdict.answer, Answer::Done { .. }));
-        let cleared: Vec<u8> = settle(&topology, &set, &verdict).iter().collect();
-        assert_eq!(cleared, [0]);
+        let settled = settle(&topology, &set, &verdict);
+        assert_eq!(settled.cleared.iter().collect::<Vec<_>>(), [0]);
+        assert!(settled.unrecorded.is_empty(), "no ledger is kept");
         assert!(!topology.peer(set.owner()).cell.state().is_readable());
+    }
+
+    #[test]
+    fn p11_what_is_acknowledged_is_held_until_it_is_recorded_and_what_is_not_is_not() {
+        let topology = topology();
+        topology.peers().iter().for_each(|peer| peer.cell.keep_ledger());
+        let Plan { set, mut gather, .. } = plan(&topology, key(), Mode::WriteAll).unwrap();
+        let ambiguous = gather.clone().expire();
+        assert!(settle(&topology, &set, &ambiguous).unrecorded.is_empty(), "nothing is acknowledged");
+        assert_eq!(topology.peer(set.owner()).cell.state().entry(), Entry::Wanted, "but recorded it is");
+        gather.observe(1, Outcome::Done);
+        let done = gather.expire();
+        assert_eq!(settle(&topology, &set, &done).unrecorded.iter().collect::<Vec<_>>(), [0]);
+        topology.peer(set.owner()).cell.entry_recorded();
+        assert!(settle(&topology, &set, &done).unrecorded.is_empty());
+    }
+
+    #[test]
+    fn p17_a_fetch_asks_the_leader_and_then_the_others() {
+        let topology = topology();
+        let owner = plan(&topology, key(), Mode::Fetch).unwrap().set.owner();
+        topology.peer(owner).cell.observe(Event::TimedOut);
+        let Plan { set, mut gather, first } = plan(&topology, key(), Mode::Fetch).unwrap();
+        assert_eq!(asked(&first), [0], "suspicion moves no leader");
+        let next = observe(&topology, &set, &mut gather, 0, Outcome::Lost(Lost::Ambiguous));
+        assert_eq!(asked(&next), [1]);
+    }
+
+    #[test]
+    fn p15_a_peer_that_may_miss_writes_does_not_lead_and_still_follows() {
+        let topology = topology();
+        let owner = plan(&topology, key(), Mode::Fetch).unwrap().set.owner();
+        topology.peer(owner).cell.clear_readable();
+        let Plan { mut gather, first, .. } =
+            plan(&topology, key(), Mode::LeaderThen(Follow::Invalidate)).unwrap();
+        assert_eq!(asked(&first), [1]);
+        let followers: Positions = [0].into_iter().collect();
+        assert_eq!(gather.observe(1, Outcome::Done), Step::Ask(followers, Ask::Invalidate));
+    }
+
+    #[test]
+    fn p18_a_flush_is_for_every_peer_and_one_that_is_down_is_unreadable_after_it() {
+        let topology = topology();
+        let peers: Vec<PeerIndex> = topology.indexes().collect();
+        topology.peer(peers[2]).cell.observe(Event::Refused);
+        let mut gather = plan_broadcast(&topology).unwrap();
+        assert_eq!(gather.waiting().iter().collect::<Vec<_>>(), peers[..2]);
+        assert_eq!(gather.observe(peers[0], Outcome::Done), None);
+        let verdict = gather.observe(peers[1], Outcome::Done).unwrap();
+        assert_eq!(verdict.answer, BroadcastAnswer::Done);
+        assert!(settle_broadcast(&topology, &verdict).is_empty(), "no ledger is kept");
+        assert!(!topology.peer(peers[2]).cell.state().is_readable());
     }
 }

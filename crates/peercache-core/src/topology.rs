@@ -41,8 +41,7 @@ impl Topology {
     /// # Errors
     /// What [`Ring::build`] says of the peers.
     pub fn with_phases(spec: &NetworkSpec, phase: impl Fn(&PeerId) -> Phase) -> Result<Self, RingError> {
-        let members: Vec<_> =
-            spec.peers.iter().map(|peer| RingMember { id: &peer.id, weight: peer.weight }).collect();
+        let members: Vec<_> = spec.peers.iter().map(RingMember::from).collect();
         let ring = match Ring::build(&members, spec.vnodes, spec.hash) {
             Err(RingError::Empty) => None,
             ring => Some(ring?),
@@ -81,6 +80,11 @@ impl Topology {
     #[must_use]
     pub fn peers(&self) -> &[TopologyPeer] {
         &self.peers
+    }
+
+    /// The place of each peer.
+    pub fn indexes(&self) -> impl Iterator<Item = PeerIndex> + use<> {
+        (0..).map(PeerIndex::new).take(self.peers.len())
     }
 
     /// One peer.

@@ -1,9 +1,10 @@
 //! What all sessions of an engine share.
 
-use crate::gauges::Gauges;
+use crate::door::Gauges;
 use crate::options::Options;
 use peercache_engine::{Now, Store};
 use std::num::NonZeroU64;
+use std::sync::Arc;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use tokio::sync::Notify;
 
@@ -16,7 +17,7 @@ pub const VERSION: &str = concat!("1.6.18-peercache", env!("CARGO_PKG_VERSION"))
 pub struct Engine {
     pub(crate) store: Store,
     pub(crate) options: Options,
-    pub(crate) gauges: Gauges,
+    pub(crate) gauges: Arc<Gauges>,
     /// Told when a client stops the engine.
     pub(crate) stop: Notify,
     started: Instant,
@@ -37,7 +38,7 @@ impl Engine {
         Self {
             store,
             options,
-            gauges: Gauges::default(),
+            gauges: Arc::default(),
             stop: Notify::new(),
             started: Instant::now(),
             started_unix_s: since_1970.as_secs(),

@@ -7,20 +7,20 @@
 //!
 //! [`engine_main`] is all of it together: the embedded engine as a program, with memcached's flags.
 
+mod clients;
 mod connection;
+mod door;
 mod engine;
 mod execute;
-mod gauges;
-mod listener;
 mod main_entry;
 pub mod options;
+pub mod proxy;
 mod serve;
 mod session;
-mod worker;
 
+pub use door::{BindError, ServeError};
 pub use engine::{Engine, VERSION};
-pub use listener::{BindError, bind};
 pub use main_entry::{EngineError, engine_main};
 pub use options::Options;
-pub use serve::{ServeError, Server};
+pub use serve::{Server, bind};
 pub use session::{Session, Step};

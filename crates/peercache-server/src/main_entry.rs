@@ -1,8 +1,8 @@
 //! The embedded engine as a program: what `peercache engine` runs.
 
-use crate::listener::{BindError, bind};
+use crate::door::{BindError, ServeError};
 use crate::options::{FlagError, from_memcached_flags};
-use crate::serve::ServeError;
+use crate::serve::bind;
 use std::ffi::OsString;
 use std::io;
 use thiserror::Error;

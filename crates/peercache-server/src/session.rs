@@ -6,6 +6,7 @@
 
 use crate::engine::Engine;
 use crate::execute::{self, Done};
+use peercache_core::key::Key;
 use peercache_core::protocol::memcached::request::{Decoded, Limits, decode};
 use peercache_core::protocol::memcached::response;
 use peercache_engine::Now;
@@ -111,7 +112,8 @@ impl Session {
             }
             Decoded::Refused(refused) => {
                 if let Some(key) = refused.forget {
-                    engine.store.forget(key);
+                    // Bytes that are no plain key name nothing that is stored here.
+                    let _ = Key::new(key.placement().as_ref()).map(|key| engine.store.forget(key));
                 }
                 if let Some(answer) = refused.answer {
                     response::line(out, answer.as_bytes());

@@ -19,7 +19,7 @@ fn was_found(scenario: &str, seed: u64, mistake: Mutant, promise: &str) {
 /// was planned before.
 #[test]
 fn a_worker_that_never_met_the_old_daemon_does_not_trust_the_new_one() {
-    was_found("late workers", 33, Mutant::UnsentReadsKept, "P-12");
+    was_found("late workers", 139, Mutant::UnsentReadsKept, "P-12");
 }
 
 /// Four replicas are slow or hung, and links to them are being opened: nobody looked at the deadlines of

@@ -36,7 +36,13 @@ fn network(addresses: &[SocketAddr]) -> Result<NetworkSpec, Box<dyn Error>> {
     let mut peers = Vec::new();
     for (n, &address) in addresses.iter().enumerate() {
         let id = format!("p{n}").parse()?;
-        peers.push(PeerSpec { id, address, weight: Weight::default(), engine: EngineKind::Memcached });
+        peers.push(PeerSpec {
+            id,
+            address,
+            weight: Weight::default(),
+            engine: EngineKind::Memcached,
+            ring_name: None,
+        });
     }
     Ok(NetworkSpec {
         name: "main".parse()?,

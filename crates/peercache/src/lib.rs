@@ -7,13 +7,14 @@
 mod cli;
 mod client;
 mod fleet;
+mod nutcracker;
 mod output;
 mod settings;
 mod state;
 
 pub use cli::run;
-pub use client::Client;
+pub use client::{Client, OpenError};
 pub use peercache_client::{
-    Copy, Deleted, PeerError, ReadError, SetOptions, Trouble, Ttl, Value, WriteError, Written,
+    Copy, Deleted, PeerError, ReadError, SetOptions, Trouble, Ttl, Unrecorded, Value, WriteError, Written,
 };
 pub use peercache_core::{key, ring, spec, topology};

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 /// What may follow `bench compare`, for the help.
-pub(crate) const USAGE: &str = "[--against nutcracker|memcached]... [--ours COPIES|none]... \
+pub(crate) const USAGE: &str = "[--against nutcracker|memcached]... [--ours COPIES|none]... [--hash HASH] \
      [--target HOST:PORT=NAME]... [--work COMMAND:VALUE_BYTES:DEPTH]... [--runs N] [--secs S] [--keys N] \
      [--connections N] [--json FILE]";
 
@@ -25,6 +25,8 @@ pub(super) struct Options {
     pub(super) against: Vec<Rival>,
     /// A proxy of ours for each, with so many copies.
     pub(super) ours: Vec<usize>,
+    /// How ours places keys; none for its default.
+    pub(super) hash: Option<String>,
     /// What already runs elsewhere on this machine, with its name in the table.
     pub(super) targets: Vec<(SocketAddr, String)>,
     pub(super) works: Vec<Work>,
@@ -50,6 +52,7 @@ impl Options {
         let mut options = Self {
             against: Vec::new(),
             ours: Vec::new(),
+            hash: None,
             targets: Vec::new(),
             works: Vec::new(),
             runs: 5,
@@ -70,6 +73,7 @@ impl Options {
                         options.ours.push(number(flag, value, 1..=8)?);
                     }
                 }
+                "--hash" => options.hash = Some(value.clone()),
                 "--target" => options.targets.push(target(value)?),
                 "--work" => options.works.push(value.parse()?),
                 "--runs" => options.runs = number(flag, value, 1..=1000)?,

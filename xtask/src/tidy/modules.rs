@@ -9,7 +9,7 @@ const CORE: &str = "crates/peercache-core/src/";
 
 /// The modules of the core; each may use itself and those before it.
 const ORDER: &[&str] =
-    &["key", "spec", "protocol", "ring", "health", "replication", "topology", "router", "pipeline"];
+    &["key", "spec", "protocol", "ring", "health", "replication", "topology", "router", "pipeline", "link"];
 
 /// What would let a decision depend on something other than its arguments.
 const OUTSIDE: &[&str] =

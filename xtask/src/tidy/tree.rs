@@ -75,7 +75,8 @@ fn collect(folder: &Path, prefix: &str, files: &mut Vec<File>) -> io::Result<()>
         }
         if kind.is_dir() {
             collect(&entry.path(), &format!("{path}/"), files)?;
-        } else if kind.is_file() {
+        } else if kind.is_file() && path != ".git" {
+            // In a second working tree of git, `.git` is a file that says where the first one is.
             let text = String::from_utf8_lossy(&fs::read(entry.path())?).into_owned();
             files.push(File { path, text });
         }

@@ -5,14 +5,16 @@
 //! nor installed is an error. Versions are pinned wherever a newer one may judge the same tree differently.
 
 mod apt;
-mod deny;
+mod built;
 mod memcached;
 mod node;
+mod nutcracker;
 mod php;
 mod python;
 
-pub(crate) use deny::deny;
+pub(crate) use built::{cargo_fuzz, cplusplus, deny};
 pub(crate) use memcached::{memcached, memcached_program};
+pub(crate) use nutcracker::{nutcracker_program, twemproxy};
 
 use std::env;
 use std::fs::{self, File};
@@ -63,11 +65,6 @@ impl Tools {
             memccapable: apt::program("memccapable", &["libmemcached-tools"])?,
         })
     }
-}
-
-/// nutcracker, which only comparisons need.
-pub(crate) fn nutcracker_program() -> Result<PathBuf, String> {
-    apt::program("nutcracker", &["nutcracker"])
 }
 
 /// Where tools of ours live.

@@ -1,5 +1,6 @@
 //! Why a request failed: each error names the peers, where they are, and what each of them did.
 
+use crate::network::Unrecorded;
 use peercache_core::key::KeyError;
 use peercache_core::protocol::Refusal;
 use peercache_core::spec::PeerId;
@@ -87,6 +88,15 @@ pub enum WriteError {
         key: String,
         /// Its replicas.
         troubles: Vec<Trouble>,
+    },
+    /// Some replica missed it and other processes cannot be told (P-11): those that confirmed have the new
+    /// value, and another process may still read the old one. Write it again when the ledger is writable.
+    #[error("the write of {key} cannot be acknowledged: {unrecorded}")]
+    Unrecorded {
+        /// The key, printable.
+        key: String,
+        /// Which peer missed it, and what is wrong with the ledger.
+        unrecorded: Unrecorded,
     },
 }
 

@@ -67,7 +67,7 @@ impl Client {
     }
 
     async fn inspect_at(&self, peer: &PeerId, key: Key<'_>) -> Result<Option<ItemInfo>, PeerError> {
-        match self.ask_peer(peer, &Command::Inspect(key)).await? {
+        match self.ask_peer(peer, &Command::Inspect { key, base64: false }).await? {
             Answer::Line(line) if line == "EN" => Ok(None),
             Answer::Line(line) if line.starts_with(b"ME ") => Ok(Some(ItemInfo::parse(&line))),
             other => Err(self.peer_error(peer, &other)),

@@ -8,6 +8,7 @@ use crate::answer::{Answer, Found};
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use peercache_core::key::Key;
 use peercache_core::protocol::memcached::command::Command;
+use peercache_core::protocol::memcached::request::Versions;
 use peercache_core::replication::{Lost, Outcome, Step};
 use peercache_core::router::{self, Mode, Plan};
 use peercache_core::topology::Topology;
@@ -52,7 +53,9 @@ async fn get_window(client: &Client, keys: &[&[u8]]) -> Result<Vec<Option<Value>
         for (peer, members) in parts {
             let keys: Vec<_> = members.iter().map(|&member| pending[member].key).collect();
             let link = client.link(peer);
-            asked.push(async move { (members, link.call(&Command::Get(&keys), deadline).await) });
+            asked.push(async move {
+                (members, link.call(&Command::Get(&keys, Versions::Hidden), deadline).await)
+            });
         }
         while let Some((members, answer)) = asked.next().await {
             take_part(client.topology(), &mut pending, &members, answer);
@@ -125,6 +128,7 @@ impl<'k> Pending<'k> {
             Step::Settled(verdict) => verdict,
             Step::Ask(..) | Step::Pending => self.plan.gather.expire(),
         };
-        client.read_answer(self.key, Finished { set: self.plan.set, verdict, answers: self.answers })
+        let Self { plan: Plan { set, .. }, answers, key, .. } = self;
+        client.read_answer(key, Finished { set, verdict, answers, recorded: Ok(()) })
     }
 }

@@ -18,6 +18,7 @@ use crate::network::Network;
 use bytes::Bytes;
 use peercache_core::key::Key;
 use peercache_core::protocol::memcached::command::Command;
+use peercache_core::protocol::memcached::request::{StoreVerb, Versions};
 use peercache_core::replication::{self, Outcome, Positions};
 use peercache_core::ring::ReplicaSet;
 use peercache_core::router::{self, Mode, Plan};
@@ -127,7 +128,7 @@ impl Client {
     pub async fn get(&self, key: &[u8]) -> Result<Option<Value>, ReadError> {
         let key = Key::new(key)?;
         let plan = self.plan(key, Mode::Read).ok_or(ReadError::NoPeers)?;
-        let finished = self.run(plan, &Command::Get(&[key]), key).await;
+        let finished = self.run(plan, &Command::Get(&[key], Versions::Hidden), key).await;
         self.read_answer(key, finished)
     }
 
@@ -153,7 +154,13 @@ impl Client {
         }
         let plan = self.plan(key, Mode::WriteAll).ok_or(WriteError::NoPeers)?;
         let exptime = options.ttl.exptime();
-        let command = Command::Set { key, flags: options.flags, exptime, value };
+        let command = Command::Store {
+            verb: StoreVerb::Set,
+            key,
+            flags: options.flags,
+            exptime: i64::from(exptime),
+            value,
+        };
         let finished = self.run(plan, &command, key).await;
         let (confirmed, missed, _) = self.write_answer(key, finished)?;
         Ok(Written { confirmed, missed })
@@ -187,7 +194,7 @@ impl Client {
     /// # Errors
     /// [`PeerError`]: the peer is not in the network, did not answer, or refuses; it may or may not be empty.
     pub async fn flush(&self, peer: &PeerId) -> Result<(), PeerError> {
-        match self.ask_peer(peer, &Command::FlushAll).await? {
+        match self.ask_peer(peer, &Command::FlushAll { after_s: 0 }).await? {
             answer if answer.outcome() == Outcome::Done => Ok(()),
             other => Err(self.peer_error(peer, &other)),
         }
@@ -237,7 +244,10 @@ impl Client {
         key: Key<'_>,
         finished: Finished,
     ) -> Result<(Vec<PeerId>, Vec<PeerId>, bool), WriteError> {
-        let Finished { set, verdict, answers } = finished;
+        let Finished { set, verdict, answers, recorded } = finished;
+        if let Err(unrecorded) = recorded {
+            return Err(WriteError::Unrecorded { key: key.to_string(), unrecorded });
+        }
         let troubles = || self.troubles(&set, &answers);
         match verdict.answer {
             replication::Answer::Done { confirmed, found } => {

@@ -3,13 +3,14 @@
 use super::{Client, PeerError, Trouble};
 use crate::answer::Answer;
 use crate::link::Link;
+use crate::network::Unrecorded;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use peercache_core::health::Phase;
 use peercache_core::key::Key;
 use peercache_core::protocol::memcached::command::Command;
 use peercache_core::replication::{Ask, Lost, Step, Verdict};
 use peercache_core::ring::ReplicaSet;
-use peercache_core::router::{self, Plan};
+use peercache_core::router::{self, Plan, Settled};
 use peercache_core::spec::PeerId;
 use std::time::Duration;
 
@@ -19,10 +20,13 @@ pub(super) struct Finished {
     pub(super) verdict: Verdict,
     /// The last answer of each replica, by position; none where it was not asked.
     pub(super) answers: Vec<Option<Answer>>,
+    /// Whether what the verdict demands is on disk too, so that it may be acknowledged.
+    pub(super) recorded: Result<(), Unrecorded>,
 }
 
 impl Client {
-    /// Runs a planned request. What the verdict demands is done before this returns (P-10).
+    /// Runs a planned request. What the verdict demands is done, and recorded for other
+    /// processes where a ledger is kept, before this returns (P-10, P-11).
     pub(super) async fn run(&self, plan: Plan, request: &Command<'_>, key: Key<'_>) -> Finished {
         let Plan { set, mut gather, first } = plan;
         let invalidate = Command::Delete(key);
@@ -32,10 +36,10 @@ impl Client {
         let mut step = first;
         loop {
             match step {
-                Step::Settled(verdict) => return self.settle(set, verdict, answers),
+                Step::Settled(verdict) => return self.settle(set, verdict, answers).await,
                 Step::Ask(positions, ask) => {
                     let command = match ask {
-                        Ask::Request => request,
+                        Ask::Request | Ask::Follow => request,
                         Ask::Invalidate => &invalidate,
                     };
                     let deadline = self.attempt_deadline(request_deadline);
@@ -61,15 +65,16 @@ impl Client {
         }
     }
 
-    fn settle(&self, set: ReplicaSet, verdict: Verdict, answers: Vec<Option<Answer>>) -> Finished {
-        let cleared = router::settle(self.topology(), &set, &verdict);
-        if !cleared.is_empty() {
-            for position in cleared.iter() {
-                tracing::info!(peer = %self.id_at(&set, position), "unreadable: it may miss a write");
-            }
+    async fn settle(&self, set: ReplicaSet, verdict: Verdict, answers: Vec<Option<Answer>>) -> Finished {
+        let Settled { cleared, unrecorded } = router::settle(self.topology(), &set, &verdict);
+        for position in cleared.iter() {
+            tracing::info!(peer = %self.id_at(&set, position), "unreadable: it may miss a write");
+        }
+        if !cleared.is_empty() || !unrecorded.is_empty() {
             self.network().stir();
         }
-        Finished { set, verdict, answers }
+        let recorded = self.network().recorded(&set, unrecorded).await;
+        Finished { set, verdict, answers, recorded }
     }
 
     pub(super) fn attempt_deadline(&self, request_deadline: Duration) -> Duration {

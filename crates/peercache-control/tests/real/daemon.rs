@@ -179,21 +179,27 @@ pub(crate) fn open_with_phases(
     policy: Policy,
     phase: impl Fn(&PeerId) -> Phase,
 ) -> Client {
-    let peer = |n: usize| PeerSpec {
-        id: format!("p{n}").parse().expect("a sound test"),
-        address: daemons[n].address,
-        weight: Weight::default(),
-        engine: EngineKind::Memcached,
-    };
-    let network = NetworkSpec {
+    let peers = listed.into_iter().map(|n| peer(n, daemons[n].address)).collect();
+    let replication = Replication::new(copies).expect("a sound test");
+    let network = NetworkSpec { peers, replication, ..network(&[], policy) };
+    Client::open(Arc::new(Topology::with_phases(&network, phase).expect("a sound test")))
+}
+
+/// A network with two copies of everything, whose peer `n` is `p<n>` at the `n`-th address.
+pub(crate) fn network(addresses: &[SocketAddr], policy: Policy) -> NetworkSpec {
+    NetworkSpec {
         name: "main".parse().expect("a sound test"),
-        peers: listed.into_iter().map(peer).collect(),
-        replication: Replication::new(copies).expect("a sound test"),
+        peers: addresses.iter().enumerate().map(|(n, &address)| peer(n, address)).collect(),
+        replication: Replication::new(2).expect("a sound test"),
         vnodes: Vnodes::default(),
         hash: HashKind::Xxh3,
         policy,
-    };
-    Client::open(Arc::new(Topology::with_phases(&network, phase).expect("a sound test")))
+    }
+}
+
+fn peer(n: usize, address: SocketAddr) -> PeerSpec {
+    let id = format!("p{n}").parse().expect("a sound test");
+    PeerSpec { id, address, weight: Weight::default(), engine: EngineKind::Memcached, ring_name: None }
 }
 
 /// Five times the default times, for tests that have to sit through them: a peer that is well answers in time

@@ -2,6 +2,8 @@
 
 mod daemon;
 mod faults;
+mod killed;
+mod ledger;
 mod limits;
 mod placement;
 mod relay;

@@ -1,82 +1,12 @@
 //! What one process knows of one peer: its phase, whether it may be read, and what must happen before it may.
 //!
-//! Phase, `readable` and the number of times `readable` was cleared share one atomic word, so a plan sees one
-//! consistent state with one load, and a return that raced with a missed write notices it.
+//! Phase, `readable`, what the outage ledger says and the number of times `readable` was cleared share one
+//! atomic word, so a plan sees one consistent state with one load, and a return that raced with a missed
+//! write notices it.
 
-use super::{Event, Identified, Incarnation, Phase};
+use super::state::PeerState;
+use super::{Entry, Event, Identified, Incarnation, Phase};
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-
-const PHASE_MASK: u64 = 0b111;
-const READABLE_BIT: u64 = 0b1000;
-/// Set with the first `Warming`: the peer has forgotten, and being down for a while does not mend that.
-const FORGOT_BIT: u64 = 0b1_0000;
-const CLEARS_SHIFT: u32 = 32;
-
-/// A peer's state at one moment.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub struct PeerState(u64);
-
-impl PeerState {
-    /// Whoever begins with a peer that is down does not know what it will have when it comes: it counts as
-    /// having forgotten.
-    const fn starting(phase: Phase) -> Self {
-        let forgot = if matches!(phase, Phase::Down) { FORGOT_BIT } else { 0 };
-        Self(READABLE_BIT | forgot).with_phase(phase)
-    }
-
-    /// A peer that has forgotten is never simply up.
-    const fn with_phase(self, phase: Phase) -> Self {
-        let forgot = self.0 | if matches!(phase, Phase::Warming) { FORGOT_BIT } else { 0 };
-        let is_up = matches!(phase, Phase::Up);
-        let phase = if is_up && forgot & FORGOT_BIT != 0 { Phase::Warming } else { phase };
-        Self(forgot & !PHASE_MASK | phase as u64)
-    }
-
-    const fn cleared(self) -> Self {
-        let clears = self.clears().wrapping_add(1);
-        Self(self.0 & !READABLE_BIT & 0xffff_ffff | (clears as u64) << CLEARS_SHIFT)
-    }
-
-    /// Its phase.
-    #[must_use]
-    #[inline]
-    pub const fn phase(self) -> Phase {
-        Phase::ALL[(self.0 & PHASE_MASK) as usize]
-    }
-
-    /// Whether no acknowledged write is missing on it (P-10).
-    #[must_use]
-    #[inline]
-    pub const fn is_readable(self) -> bool {
-        self.0 & READABLE_BIT != 0
-    }
-
-    /// Whether it came back empty once: then its misses mean nothing, even while it is suspect.
-    #[must_use]
-    #[inline]
-    pub const fn has_forgotten(self) -> bool {
-        self.0 & FORGOT_BIT != 0
-    }
-
-    /// Whether it may be asked to write.
-    #[must_use]
-    #[inline]
-    pub const fn is_live(self) -> bool {
-        !matches!(self.phase(), Phase::Down)
-    }
-
-    /// How often `readable` was cleared: the ticket of [`PeerCell::finish_return`].
-    #[must_use]
-    pub const fn clears(self) -> u32 {
-        (self.0 >> CLEARS_SHIFT) as u32
-    }
-}
-
-impl core::fmt::Debug for PeerState {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        write!(f, "{}{}", self.phase(), if self.is_readable() { "" } else { ", unreadable" })
-    }
-}
 
 /// A change of phase, to be logged and counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -110,7 +40,7 @@ impl PeerCell {
     #[must_use]
     pub fn starting(phase: Phase) -> Self {
         Self {
-            state: AtomicU64::new(PeerState::starting(phase).0),
+            state: AtomicU64::new(PeerState::starting(phase).to_word()),
             incarnation: AtomicU64::new(0),
             debts: AtomicU32::new(0),
             lost_writes: AtomicU64::new(0),
@@ -121,7 +51,7 @@ impl PeerCell {
     #[must_use]
     #[inline]
     pub fn state(&self) -> PeerState {
-        PeerState(self.state.load(Ordering::Acquire))
+        PeerState::from_word(self.state.load(Ordering::Acquire))
     }
 
     /// Takes note of what a link saw; tells whether that changed the phase.
@@ -132,19 +62,69 @@ impl PeerCell {
             return None;
         }
         // Nobody has met it yet: whoever comes later has forgotten whatever there was.
-        let unmet = if self.incarnation().is_none() { FORGOT_BIT } else { 0 };
-        self.update(|state| match state.phase().after(event) {
-            Phase::Down => PeerState(state.0 | unmet).with_phase(Phase::Down),
+        let is_unmet = self.incarnation().is_none();
+        let (from, to) = self.update(|state| match state.phase().after(event) {
+            Phase::Down if is_unmet => state.forgetting().with_phase(Phase::Down),
             phase => state.with_phase(phase),
-        })
+        });
+        let (from, to) = (from.phase(), to.phase());
+        (from != to).then_some(Transition { from, to })
     }
 
     /// Declares that an acknowledged write is, or may be, missing on this peer. Must come before the
     /// acknowledgement (P-10). Returns whether the peer was readable until now.
+    ///
+    /// Where this process keeps a ledger, the outage is to be recorded too: see [`Self::keep_ledger`].
     pub fn clear_readable(&self) -> bool {
-        let clear = |state| Some(PeerState(state).cleared().0);
-        let before = self.state.fetch_update(Ordering::AcqRel, Ordering::Acquire, clear);
-        before.is_ok_and(|before| PeerState(before).is_readable())
+        self.update(PeerState::missing_a_write).0.is_readable()
+    }
+
+    /// From now on every outage is recorded on disk for other processes (P-11): a cleared `readable` makes
+    /// the entry [`Entry::Wanted`], and whoever keeps the ledger answers with [`Self::entry_recorded`] or
+    /// [`Self::entry_failed`].
+    pub fn keep_ledger(&self) {
+        self.update(PeerState::with_ledger);
+    }
+
+    /// The entry that was wanted is on disk.
+    pub fn entry_recorded(&self) {
+        self.move_entry(Entry::Wanted, Entry::Recorded);
+    }
+
+    /// The entry that was wanted could not be written. The next missed write wants it again.
+    pub fn entry_failed(&self) {
+        self.move_entry(Entry::Wanted, Entry::Failed);
+    }
+
+    /// The entry is not on disk, or not any more: it is wanted again.
+    pub fn want_entry_again(&self) {
+        self.move_entry(Entry::Recorded, Entry::Wanted);
+        self.move_entry(Entry::Failed, Entry::Wanted);
+    }
+
+    /// The ledger says that the peer misses writes of another process (P-11). Returns whether the peer was
+    /// readable until now.
+    pub fn note_missed_elsewhere(&self) -> bool {
+        self.update(|state| state.with_missed_elsewhere(true)).0.is_readable()
+    }
+
+    /// Those who had missed writes have cleaned the peer; where its misses can be asked of others (`forgot`)
+    /// it counts as having forgotten. Returns whether anything changed.
+    pub fn note_cleaned_elsewhere(&self, forgot: bool) -> bool {
+        let (before, after) = self.update(|state| match (state.has_missed_elsewhere(), forgot) {
+            (false, _) => state,
+            (true, false) => state.with_missed_elsewhere(false),
+            (true, true) => {
+                let cleaned = state.with_missed_elsewhere(false).forgetting();
+                cleaned.with_phase(cleaned.phase())
+            }
+        });
+        before != after
+    }
+
+    /// Somebody who knows says that the peer was emptied, and has siblings that may have what it forgot.
+    pub fn note_forgotten(&self) {
+        self.update(|state| state.forgetting().with_phase(state.phase()));
     }
 
     /// Begins the return of a peer that answers: from now on it takes writes. Returns the ticket that
@@ -154,17 +134,15 @@ impl PeerCell {
         self.state().clears()
     }
 
-    /// Ends a return: the peer was cleaned after `ticket` was taken and may be read again. Tells the phase it
-    /// has now: `Warming` instead of `Up` where it has forgotten. None when it missed another write in the
-    /// meantime, or does not answer any more; then the return starts over.
+    /// Ends a return: the peer was cleaned after `ticket` was taken, misses nothing of this process any more,
+    /// and needs no entry. Tells the phase it has now: `Warming` instead of `Up` where it has forgotten. None
+    /// when it missed another write in the meantime, or does not answer any more; then the return starts
+    /// over.
     pub fn finish_return(&self, ticket: u32, phase: Phase) -> Option<Phase> {
-        let finish = |state: PeerState| {
-            let unchanged = state.clears() == ticket && state.phase() == Phase::Returning;
-            unchanged.then(|| PeerState(state.0 | READABLE_BIT).with_phase(phase))
-        };
-        let update = |state| finish(PeerState(state)).map(|state| state.0);
-        let before = self.state.fetch_update(Ordering::AcqRel, Ordering::Acquire, update).ok()?;
-        finish(PeerState(before)).map(PeerState::phase)
+        let may_end = |state: PeerState| state.clears() == ticket && state.phase() == Phase::Returning;
+        let (before, after) =
+            self.update(|state| if may_end(state) { state.cleaned().with_phase(phase) } else { state });
+        may_end(before).then(|| after.phase())
     }
 
     /// Compares who answers with who answered before (P-33). Another incarnation is unreadable from this
@@ -176,8 +154,9 @@ impl PeerCell {
             match outcome {
                 Identified::Same => return outcome,
                 Identified::New => {
-                    // Before anybody can meet the new one as known, it must be unreadable.
-                    self.clear_readable();
+                    // Before anybody can meet the new one as known, it must be unreadable. Every process
+                    // meets it by itself, so this needs no entry in the ledger.
+                    self.update(PeerState::unread);
                 }
                 Identified::First => {}
             }
@@ -226,11 +205,22 @@ impl PeerCell {
         of.zip(now).is_some_and(|(of, now)| of.compare(now) == Identified::Same)
     }
 
-    fn update(&self, next: impl Fn(PeerState) -> PeerState) -> Option<Transition> {
-        let apply = |state| Some(next(PeerState(state)).0);
-        let before = self.state.fetch_update(Ordering::AcqRel, Ordering::Acquire, apply).ok()?;
-        let (from, to) = (PeerState(before).phase(), next(PeerState(before)).phase());
-        (from != to).then_some(Transition { from, to })
+    fn move_entry(&self, from: Entry, to: Entry) {
+        self.update(|state| if state.entry() == from { state.with_entry(to) } else { state });
+    }
+
+    /// Changes the state in one step; tells what it was and what it is.
+    fn update(&self, next: impl Fn(PeerState) -> PeerState) -> (PeerState, PeerState) {
+        let mut before = self.state.load(Ordering::Acquire);
+        loop {
+            let (from, to) = (PeerState::from_word(before), next(PeerState::from_word(before)));
+            let swap =
+                self.state.compare_exchange_weak(before, to.to_word(), Ordering::AcqRel, Ordering::Acquire);
+            match swap {
+                Ok(_) => return (from, to),
+                Err(now) => before = now,
+            }
+        }
     }
 }
 
@@ -344,5 +334,73 @@ mod tests {
         cell.note_lost_writes(first);
         cell.identify(Incarnation { pid: 8, started_s: 1002 });
         assert!(!cell.take_lost_writes());
+    }
+
+    #[test]
+    fn p11_a_missed_write_wants_an_entry_only_where_a_ledger_is_kept() {
+        let cell = PeerCell::default();
+        cell.clear_readable();
+        assert_eq!(cell.state().entry(), Entry::None);
+        cell.keep_ledger();
+        cell.clear_readable();
+        assert_eq!(cell.state().entry(), Entry::Wanted);
+        cell.entry_failed();
+        assert_eq!(cell.state().entry(), Entry::Failed);
+        cell.clear_readable();
+        assert_eq!(cell.state().entry(), Entry::Wanted, "it is tried again");
+        cell.entry_recorded();
+        cell.clear_readable();
+        assert_eq!(cell.state().entry(), Entry::Recorded, "one entry is enough");
+        cell.want_entry_again();
+        assert_eq!(cell.state().entry(), Entry::Wanted);
+    }
+
+    #[test]
+    fn p11_another_incarnation_alone_needs_no_entry() {
+        let cell = returning();
+        cell.keep_ledger();
+        cell.identify(Incarnation { pid: 9, started_s: 2000 });
+        assert_eq!((cell.state().is_readable(), cell.state().entry()), (false, Entry::None));
+    }
+
+    #[test]
+    fn p11_a_return_that_a_missed_write_undoes_keeps_the_entry() {
+        let cell = returning();
+        cell.keep_ledger();
+        cell.clear_readable();
+        cell.entry_recorded();
+        let ticket = cell.begin_return();
+        cell.clear_readable();
+        assert_eq!(cell.finish_return(ticket, Phase::Warming), None);
+        assert_eq!(cell.state().entry(), Entry::Recorded);
+        assert_eq!(cell.finish_return(cell.begin_return(), Phase::Warming), Some(Phase::Warming));
+        assert_eq!(cell.state().entry(), Entry::None, "and the one that succeeds ends it");
+        cell.clear_readable();
+        assert_eq!(cell.state().entry(), Entry::Wanted);
+    }
+
+    #[test]
+    fn p12_a_peer_that_missed_writes_of_another_process_is_read_when_that_one_has_cleaned_it() {
+        let cell = PeerCell::default();
+        assert!(cell.note_missed_elsewhere());
+        assert!(!cell.note_missed_elsewhere(), "said before");
+        assert!(!cell.state().is_readable());
+        assert!(!cell.state().has_missed(), "nothing of this process is missing");
+        assert!(cell.note_cleaned_elsewhere(true));
+        assert!(!cell.note_cleaned_elsewhere(true), "said before");
+        assert!(cell.state().is_readable() && cell.state().has_forgotten());
+        assert_eq!(cell.state().phase(), Phase::Warming);
+    }
+
+    #[test]
+    fn p12_what_this_process_missed_is_not_mended_by_another_one() {
+        let cell = returning();
+        cell.clear_readable();
+        cell.note_missed_elsewhere();
+        cell.note_cleaned_elsewhere(false);
+        assert!(!cell.state().is_readable());
+        cell.note_missed_elsewhere();
+        assert!(cell.finish_return(cell.begin_return(), Phase::Up).is_some());
+        assert!(!cell.state().is_readable(), "nor the other way round");
     }
 }

@@ -20,13 +20,13 @@ pub enum Identified {
     New,
 }
 
-/// Daemons tell whole seconds of two clocks, so the start computed from them moves by a second or so.
-const START_TOLERANCE_S: u32 = 2;
-
 impl Incarnation {
+    /// Daemons tell whole seconds of two clocks, so the start computed from them moves by a second or so.
+    pub const START_TOLERANCE_S: u32 = 2;
+
     /// Compares the one known so far with the one met now.
     pub(super) fn compare(self, met: Self) -> Identified {
-        let same = self.pid == met.pid && self.started_s.abs_diff(met.started_s) <= START_TOLERANCE_S;
+        let same = self.pid == met.pid && self.started_s.abs_diff(met.started_s) <= Self::START_TOLERANCE_S;
         if same { Identified::Same } else { Identified::New }
     }
 

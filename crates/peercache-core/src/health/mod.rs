@@ -6,9 +6,11 @@
 
 mod cell;
 mod incarnation;
+mod state;
 
-pub use cell::{PeerCell, PeerState, Transition};
+pub use cell::{PeerCell, Transition};
 pub use incarnation::{Identified, Incarnation};
+pub use state::{Entry, PeerState};
 
 use core::fmt;
 

@@ -4,12 +4,19 @@
 //! it knows replicas by their position in the replica set (0 is the owner) and time by being told that it
 //! passed. One file per mode; the modes share [`Outcome`], [`Step`] and [`Verdict`].
 
+mod broadcast;
+mod leader;
+pub mod order;
 mod positions;
 mod read;
+mod token;
 mod write_all;
 
+pub use broadcast::{BroadcastAnswer, BroadcastGather, BroadcastVerdict, PeerSet};
+pub use leader::{Follow, LeaderGather};
 pub use positions::Positions;
 pub use read::ReadGather;
+pub use token::Tag;
 pub use write_all::WriteAllGather;
 
 pub use crate::protocol::Refusal;
@@ -23,8 +30,15 @@ pub enum Outcome {
     Miss,
     /// A write was executed.
     Done,
-    /// A delete found nothing to delete, which confirms that nothing is there.
+    /// A delete found nothing to delete, which confirms that nothing is there; so did a command that needs
+    /// an item.
     NotFound,
+    /// The item is there where it should not be, or the other way round: nothing was stored.
+    NotStored,
+    /// The item has another version than was asked for: nothing was stored.
+    Exists,
+    /// A counter has this value now.
+    Number(u64),
     /// The replica answered that it will not do this. It is alive, and nothing was stored.
     Refused(Refusal),
     /// No answer came.
@@ -45,6 +59,8 @@ pub enum Lost {
 pub enum Ask {
     /// The request itself.
     Request,
+    /// The request itself again, after the leader has done it.
+    Follow,
     /// To delete the key, because it cannot confirm what the others hold: missing is right, wrong never is.
     Invalidate,
 }
@@ -84,12 +100,40 @@ pub enum Answer {
         /// False only where every confirming replica of a delete had nothing.
         found: bool,
     },
-    /// The leader refused; no replica keeps an older value.
+    /// This replica led, and no other keeps an older value.
+    Led(u8),
+    /// As [`Self::Led`], and the counter has this value now.
+    Number(u8, u64),
+    /// This replica led and did not do it; nothing was changed.
+    No(u8, No),
+    /// The leader refused; no replica keeps an older value of what was to be replaced whole.
     Refused(u8, Refusal),
     /// No replica confirmed, and these may or may not execute the write: nothing is known (P-13).
     Ambiguous(Positions),
     /// No replica could be asked, or none that was asked answered; nothing was or will be changed.
     Unavailable,
+}
+
+impl Answer {
+    /// Whether the client may rely on it that no replica serves an older value.
+    #[must_use]
+    pub const fn is_promise(&self) -> bool {
+        match self {
+            Self::Hit(_) | Self::Done { .. } | Self::Led(_) | Self::Number(..) | Self::Refused(..) => true,
+            Self::Miss | Self::No(..) | Self::Ambiguous(_) | Self::Unavailable => false,
+        }
+    }
+}
+
+/// Why a leader that is well did not do what depends on the value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum No {
+    /// [`Outcome::NotStored`].
+    NotStored,
+    /// [`Outcome::Exists`].
+    Exists,
+    /// [`Outcome::NotFound`].
+    NotFound,
 }
 
 /// A request in progress, one variant a mode.
@@ -99,6 +143,8 @@ pub enum Gather {
     Read(ReadGather),
     /// All live replicas in parallel.
     WriteAll(WriteAllGather),
+    /// One decides, the others follow.
+    Leader(LeaderGather),
 }
 
 impl Gather {
@@ -107,6 +153,7 @@ impl Gather {
         match self {
             Self::Read(read) => read.observe(position, &outcome),
             Self::WriteAll(write) => write.observe(position, outcome),
+            Self::Leader(leader) => leader.observe(position, outcome),
         }
     }
 
@@ -115,7 +162,7 @@ impl Gather {
     pub fn distrust(&mut self, position: u8) {
         match self {
             Self::Read(read) => read.distrust(position),
-            Self::WriteAll(_) => {}
+            Self::WriteAll(_) | Self::Leader(_) => {}
         }
     }
 
@@ -124,6 +171,7 @@ impl Gather {
         match self {
             Self::Read(read) => read.expire(),
             Self::WriteAll(write) => write.expire(),
+            Self::Leader(leader) => leader.expire(),
         }
     }
 }

@@ -76,19 +76,24 @@ impl WriteAllGather {
 
     fn note_write(&mut self, position: u8, outcome: Outcome) {
         match outcome {
-            Outcome::Done | Outcome::Hit => {
+            Outcome::Done | Outcome::Hit | Outcome::Number(_) => {
                 self.found = true;
                 self.confirmed.insert(position);
             }
             Outcome::NotFound | Outcome::Miss => self.confirmed.insert(position),
-            Outcome::Refused(refusal) => {
-                self.refused.insert(position);
-                if self.refusal.as_ref().is_none_or(|(nearest, _)| position < *nearest) {
-                    self.refusal = Some((position, refusal));
-                }
-            }
+            Outcome::Refused(refusal) => self.note_refusal(position, refusal),
+            // Nothing in a write without a condition can be answered so; it stored nothing all the same.
+            Outcome::NotStored => self.note_refusal(position, Refusal::Other("NOT_STORED".into())),
+            Outcome::Exists => self.note_refusal(position, Refusal::Other("EXISTS".into())),
             Outcome::Lost(Lost::Ambiguous) => self.ambiguous.insert(position),
             Outcome::Lost(Lost::NotSent) => {}
+        }
+    }
+
+    fn note_refusal(&mut self, position: u8, refusal: Refusal) {
+        self.refused.insert(position);
+        if self.refusal.as_ref().is_none_or(|(nearest, _)| position < *nearest) {
+            self.refusal = Some((position, refusal));
         }
     }
 

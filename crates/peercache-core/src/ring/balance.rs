@@ -32,7 +32,7 @@ impl Ring {
             if length == 0.0 {
                 continue;
             }
-            let set = self.replicas_at(point.at.wrapping_sub(1), replication);
+            let set = self.replicas_after(point.at.wrapping_sub(1), replication);
             shares[set.owner().get()].owned += length;
             for peer in set.as_slice() {
                 shares[peer.get()].held += length;

@@ -4,17 +4,23 @@
 //! first R distinct peers met clockwise *after* its own hash. The ring depends on the set of ids, weights and
 //! the hash alone: not on addresses, not on the order in which peers were given, not on who is up.
 //!
+//! A ketama ring is the ring of other programs, and follows their rules (P-02): its points come from names, a
+//! key that hits a point belongs to it, and each program has its own order of points that collide.
+//!
 //! Looking a key up takes constant expected time and no allocation: the top bits of the hash index a table of
 //! starting points, so that only about one point is compared instead of a binary search's thirteen.
 //!
 //! Invariant: a ring is never empty, and its points are sorted by (position, peer id).
 
 mod balance;
+mod build;
 mod hash;
+mod ketama;
+mod key_hash;
 
 use crate::key::Key;
-use crate::spec::{HashKind, PeerId, REPLICATION_MAX, Replication, Vnodes, Weight};
-use alloc::vec;
+use crate::spec::{HashKind, PeerId, REPLICATION_MAX, Replication, RingName, Weight};
+use alloc::string::String;
 use alloc::vec::Vec;
 use thiserror::Error;
 
@@ -29,6 +35,13 @@ pub const POINTS_MAX: usize = 10_000_000;
 pub struct PeerIndex(u16);
 
 impl PeerIndex {
+    /// The place `index`, counted from 0.
+    #[must_use]
+    #[inline]
+    pub const fn new(index: u16) -> Self {
+        Self(index)
+    }
+
     /// The index, for use with slices.
     #[must_use]
     #[inline]
@@ -91,6 +104,15 @@ pub struct RingMember<'a> {
     pub id: &'a PeerId,
     /// How many times the network's vnodes it gets.
     pub weight: Weight,
+    /// What a ketama ring makes its points of instead; the id where there is none.
+    pub ring_name: Option<&'a RingName>,
+}
+
+impl RingMember<'_> {
+    /// The name on a ketama ring.
+    fn name(&self) -> &str {
+        self.ring_name.map_or(self.id.as_str(), RingName::as_str)
+    }
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -108,68 +130,36 @@ pub struct Ring {
     shift: u32,
     hash: HashKind,
     peers: u16,
+    /// The most replicas that a key can have here: as many as there are peers with a point, since on a ketama
+    /// ring a peer of small weight may have none; never more than a set can hold.
+    replicas_max: u8,
 }
 
 impl Ring {
-    /// Builds the ring of `members`. The order of `members` only decides which [`PeerIndex`] each gets.
-    ///
-    /// # Errors
-    /// No members, the same id twice, or more than [`POINTS_MAX`] points.
-    pub fn build(members: &[RingMember<'_>], vnodes: Vnodes, hash: HashKind) -> Result<Self, RingError> {
-        let peers = u16::try_from(members.len()).map_err(|_| RingError::TooManyPeers)?;
-        if peers == 0 {
-            return Err(RingError::Empty);
-        }
-        let ranks = ranks_by_id(members)?;
-        let count: usize = members.iter().map(|m| m.weight.get() as usize * vnodes.get() as usize).sum();
-        if count > POINTS_MAX {
-            return Err(RingError::TooManyPoints { points: count });
-        }
-        let mut sorted = Vec::with_capacity(count);
-        for (member, &rank) in members.iter().zip(&ranks) {
-            for v in 0..vnodes.get() * member.weight.get() {
-                sorted.push(u64::from(hash_point(hash, member.id, v)) << 16 | u64::from(rank));
-            }
-        }
-        // Points that collide stand in the order of their peers' ids, whatever order the peers came in.
-        sorted.sort_unstable();
-        let mut by_rank = vec![PeerIndex(0); members.len()];
-        for (index, &rank) in (0..peers).zip(&ranks) {
-            by_rank[usize::from(rank)] = PeerIndex(index);
-        }
-        let point =
-            |packed: u64| Point { at: (packed >> 16) as u32, peer: by_rank[(packed & 0xffff) as usize] };
-        Ok(Self::index(sorted.into_iter().map(point).collect(), hash, peers))
-    }
-
-    fn index(points: Vec<Point>, hash: HashKind, peers: u16) -> Self {
-        // Twice as many slots as points: a look-up then compares one or two points.
-        let bits = (points.len() * 2).next_power_of_two().trailing_zeros();
-        let shift = 32 - bits;
-        let slots = 1usize << bits;
-        let mut starts = Vec::with_capacity(slots);
-        let mut next = 0;
-        for slot in 0..slots as u64 {
-            while next < points.len() && u64::from(points[next].at) < slot << shift {
-                next += 1;
-            }
-            starts.push(next as u32);
-        }
-        Self { points, starts, shift, hash, peers }
-    }
-
-    /// The replica set of `key`: `replication` distinct peers, or all of them if there are fewer.
+    /// The replica set of `key`: `replication` distinct peers, or all that have points if those are fewer.
     #[must_use]
     #[inline]
     pub fn replicas(&self, key: Key<'_>, replication: Replication) -> ReplicaSet {
-        self.replicas_at(hash_key(self.hash, key), replication)
+        self.replicas_of(key.as_bytes(), replication)
+    }
+
+    /// The replica set of an item that `name` stands for: a key's bytes, or what its base64 decodes to.
+    #[must_use]
+    #[inline]
+    pub fn replicas_of(&self, name: &[u8], replication: Replication) -> ReplicaSet {
+        self.replicas_after(hash::start_of_look_up(&self.hash, name), replication)
     }
 
     /// The replica set of a key whose hash is `at`.
     #[must_use]
-    #[inline]
     pub fn replicas_at(&self, at: u32, replication: Replication) -> ReplicaSet {
-        let wanted = u16::from(replication.get()).min(self.peers) as u8;
+        self.replicas_after(hash::start_at(self.hash, at), replication)
+    }
+
+    /// The distinct peers whose points follow `at`.
+    #[inline]
+    fn replicas_after(&self, at: u32, replication: Replication) -> ReplicaSet {
+        let wanted = replication.get().min(self.replicas_max);
         let mut next = self.first_after(at);
         let mut set = ReplicaSet::of(self.points[next].peer);
         while set.len < wanted {
@@ -200,21 +190,6 @@ impl Ring {
     }
 }
 
-/// Each member's place among the ids in order.
-fn ranks_by_id(members: &[RingMember<'_>]) -> Result<Vec<u16>, RingError> {
-    let mut order: Vec<u16> = (0..members.len() as u16).collect();
-    let id = |index: u16| members[usize::from(index)].id;
-    order.sort_unstable_by(|&a, &b| id(a).cmp(id(b)));
-    if let Some(pair) = order.windows(2).find(|pair| id(pair[0]) == id(pair[1])) {
-        return Err(RingError::Duplicate { id: id(pair[0]).clone() });
-    }
-    let mut ranks = vec![0; members.len()];
-    for (rank, &index) in (0u16..).zip(&order) {
-        ranks[usize::from(index)] = rank;
-    }
-    Ok(ranks)
-}
-
 /// Why no ring could be built.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum RingError {
@@ -226,6 +201,16 @@ pub enum RingError {
     Duplicate {
         /// The id.
         id: PeerId,
+    },
+    /// Two peers with one name on a ketama ring would be one place too.
+    #[error("peers {first} and {second} are both called {name} on the ring; give each a name of its own")]
+    DuplicateName {
+        /// The one.
+        first: PeerId,
+        /// The other.
+        second: PeerId,
+        /// The name.
+        name: String,
     },
     /// A peer's index has 16 bits.
     #[error("a network has at most 65535 peers")]

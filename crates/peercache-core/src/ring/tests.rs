@@ -1,6 +1,7 @@
 //! Placement as others compute it, and what a change of peers may move.
 
 use super::*;
+use crate::spec::Vnodes;
 use alloc::format;
 use alloc::string::{String, ToString};
 use proptest::prelude::{ProptestConfig, any, prop, prop_assert_eq, proptest};
@@ -14,7 +15,8 @@ fn numbered(count: usize) -> Vec<PeerId> {
 }
 
 fn ring_of(ids: &[PeerId], hash: HashKind) -> Ring {
-    let members: Vec<_> = ids.iter().map(|id| RingMember { id, weight: Weight::default() }).collect();
+    let members: Vec<_> =
+        ids.iter().map(|id| RingMember { id, weight: Weight::default(), ring_name: None }).collect();
     Ring::build(&members, Vnodes::default(), hash).unwrap()
 }
 
@@ -126,7 +128,8 @@ fn a_ring_is_never_empty_and_never_names_a_peer_twice() {
     assert_eq!(Ring::build(&[], Vnodes::default(), HashKind::Xxh3).unwrap_err(), RingError::Empty);
     assert_eq!(RingError::Empty.to_string(), "No peers available.");
     let ids = ids(&["a", "b", "a"]);
-    let members: Vec<_> = ids.iter().map(|id| RingMember { id, weight: Weight::default() }).collect();
+    let members: Vec<_> =
+        ids.iter().map(|id| RingMember { id, weight: Weight::default(), ring_name: None }).collect();
     let error = Ring::build(&members, Vnodes::default(), HashKind::Xxh3).unwrap_err();
     assert_eq!(error, RingError::Duplicate { id: ids[0].clone() });
 }
@@ -135,7 +138,7 @@ fn a_ring_is_never_empty_and_never_names_a_peer_twice() {
 fn too_many_points_are_refused_before_memory_is_taken() {
     let ids = numbered(2);
     let weight = Weight::new(1000).unwrap();
-    let members: Vec<_> = ids.iter().map(|id| RingMember { id, weight }).collect();
+    let members: Vec<_> = ids.iter().map(|id| RingMember { id, weight, ring_name: None }).collect();
     let error = Ring::build(&members, Vnodes::new(10_000).unwrap(), HashKind::Xxh3).unwrap_err();
     assert_eq!(error, RingError::TooManyPoints { points: 20_000_000 });
 }
@@ -145,7 +148,7 @@ fn a_weight_of_three_takes_about_three_times_the_share() {
     let ids = numbered(2);
     let weight = |index: usize| Weight::new(if index == 0 { 3 } else { 1 }).unwrap();
     let members: Vec<_> =
-        ids.iter().enumerate().map(|(i, id)| RingMember { id, weight: weight(i) }).collect();
+        ids.iter().enumerate().map(|(i, id)| RingMember { id, weight: weight(i), ring_name: None }).collect();
     let ring = Ring::build(&members, Vnodes::new(1000).unwrap(), HashKind::Xxh3).unwrap();
     let shares = ring.shares(replication(1));
     assert!((shares[0].owned - 0.75).abs() < 0.05, "{shares:?}");

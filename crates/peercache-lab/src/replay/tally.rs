@@ -196,7 +196,8 @@ impl Tally {
 pub(super) fn kind_of(error: &WriteError, names: [&'static str; 3]) -> &'static str {
     match error {
         WriteError::NoPeers | WriteError::Unavailable { .. } => names[0],
-        WriteError::Ambiguous { .. } => names[1],
+        // Who asks another process may get either value.
+        WriteError::Ambiguous { .. } | WriteError::Unrecorded { .. } => names[1],
         WriteError::Key(_) | WriteError::ValueTooLarge { .. } | WriteError::Refused { .. } => names[2],
     }
 }

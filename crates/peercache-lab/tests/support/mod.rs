@@ -101,6 +101,7 @@ pub(crate) fn client(daemons: &[Daemon], replication: u8) -> Client {
         address: ([127, 0, 0, 1], daemon.port).into(),
         weight: Weight::default(),
         engine: EngineKind::Memcached,
+        ring_name: None,
     };
     let spec = NetworkSpec {
         name: "n1".parse().expect("a name"),

@@ -1,7 +1,7 @@
 //! What requests do to a store: one file for each family of commands.
 
 use crate::engine::Engine;
-use peercache_core::protocol::memcached::request::{Answer, Request};
+use peercache_core::protocol::memcached::request::{AdminVerb, Answer, Request};
 use peercache_core::protocol::memcached::response;
 use peercache_engine::Now;
 
@@ -54,7 +54,9 @@ pub(crate) fn execute(
         Request::Stats(about) => stats::stats(engine, about, now, out),
         Request::Noop => say(out, Answer::Wanted, "MN"),
         Request::Version => admin::version(out),
-        Request::Shutdown => return admin::shutdown(engine, out),
+        Request::Admin { verb: AdminVerb::Shutdown, .. } => return admin::shutdown(engine, out),
+        // What it does not do it does not know, whether or not it was asked to be silent.
+        Request::Meta(_) | Request::Admin { .. } => response::line(out, b"ERROR"),
         Request::Quit => return Done::Close,
     }
     Done::Answered

@@ -4,7 +4,7 @@ use super::Done;
 use crate::engine::Engine;
 use crate::session::OUT_BYTES_MAX;
 use peercache_core::key::Key;
-use peercache_core::protocol::memcached::request::{Keys, Versions};
+use peercache_core::protocol::memcached::request::{Keys, MetaKey, Versions};
 use peercache_core::protocol::memcached::response::{self, Meta, Value};
 use peercache_engine::Now;
 
@@ -41,8 +41,11 @@ pub(super) fn get(
     Done::Answered
 }
 
-pub(super) fn inspect(engine: &Engine, key: Key<'_>, now: Now, out: &mut Vec<u8>) {
-    let Some(info) = engine.store.inspect(key, now) else {
+pub(super) fn inspect(engine: &Engine, key: MetaKey<'_>, now: Now, out: &mut Vec<u8>) {
+    // Nothing is stored here under bytes that are no plain key.
+    let placement = key.placement();
+    let known = Key::new(placement.as_ref()).ok();
+    let Some((key, info)) = known.and_then(|key| Some((key, engine.store.inspect(key, now)?))) else {
         response::line(out, b"EN");
         return;
     };

@@ -5,9 +5,10 @@ use crate::transcript::Answer;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 
-/// Asked behind every request; its answer marks the end of the answers before it.
-const MARK: &[u8] = b"mn\r\n";
-const MARKED: &[u8] = b"MN\r\n";
+/// Asked behind every request; its answer marks the end of the answers before it. An `mn` alone would not do,
+/// because conversations ask that as well.
+const MARK: &[u8] = b"delete mark 0 0\r\nmn\r\n";
+const MARKED: &[u8] = b"CLIENT_ERROR bad command line format.  Usage: delete <key> [noreply]\r\nMN\r\n";
 
 pub(crate) struct Client {
     pub(crate) stream: TcpStream,

@@ -7,5 +7,6 @@ mod life;
 mod misbehave;
 mod packets;
 mod programs;
+mod refusals;
 mod statistics;
 mod transcript;

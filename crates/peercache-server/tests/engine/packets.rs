@@ -2,7 +2,7 @@
 //! sockets.
 
 use crate::programs::options;
-use crate::transcript::{Answer, Saved, Side, Step, Transcript, all};
+use crate::transcript::{Answer, Saved, Step, Transcript, on};
 use peercache_engine::Now;
 use peercache_server::{Engine, Session};
 
@@ -57,8 +57,8 @@ impl Bench {
                 answer.bytes.truncate(answer.bytes.len() - 4);
             }
             tries -= 1;
-            match step.accepts(Side::Engine, &answer) {
-                Some(number) => return Ok(number),
+            match step.accepts(&answer, saved) {
+                Some(now_saved) => return Ok(now_saved),
                 None if tries == 0 => return Err(answer),
                 None => self.now.unix_s += 1,
             }
@@ -68,10 +68,10 @@ impl Bench {
 
 fn hold(transcript: &Transcript, what: &str, cut: impl Fn(&[u8]) -> Vec<usize>) {
     let mut bench = Bench::new();
-    let mut saved = None;
+    let mut saved = Saved::default();
     for step in &transcript.steps {
         match bench.ask(step, &saved, &cut) {
-            Ok(number) => saved = number.or(saved),
+            Ok(now_saved) => saved = now_saved,
             Err(answer) => panic!("{what}: {}\n{step}\nanswered {answer:?}", transcript.title),
         }
     }
@@ -79,14 +79,14 @@ fn hold(transcript: &Transcript, what: &str, cut: impl Fn(&[u8]) -> Vec<usize>) 
 
 #[test]
 fn whole_requests() {
-    for transcript in all() {
+    for transcript in on("engine") {
         hold(&transcript, "whole", |_| Vec::new());
     }
 }
 
 #[test]
 fn byte_by_byte() {
-    for transcript in all() {
+    for transcript in on("engine") {
         // A million bytes one by one would say nothing more than a few thousand.
         let every = |request: &[u8]| {
             let step = request.len().div_ceil(20_000);
@@ -98,8 +98,8 @@ fn byte_by_byte() {
 
 #[test]
 fn cut_once_at_every_byte() {
-    for transcript in all() {
-        let longest = transcript.steps.iter().map(|step| step.request(&None).len()).max();
+    for transcript in on("engine") {
+        let longest = transcript.steps.iter().map(|step| step.request(&Saved::default()).len()).max();
         for at in 1..longest.unwrap_or(0).min(CUT_EVERYWHERE_BYTES_MAX) {
             let cut = |request: &[u8]| if at < request.len() { vec![at] } else { Vec::new() };
             hold(&transcript, &format!("cut at {at}"), cut);

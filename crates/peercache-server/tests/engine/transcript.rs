@@ -1,26 +1,30 @@
 //! Conversations written down, one file for each family of commands.
 //!
 //! ```text
+//! @ memcached proxy     whom the conversations of this file are held with; without this line, with all sides
 //! # what the conversation shows
 //! > a request, with \r \n \\ \xff, and {251*k} for 251 k
-//! < memcached's answer; {n} is any number, {save} a number that later requests name as {saved}
+//! < memcached's answer; {n} is any number, {save} a number that later lines name as {saved},
+//! < and {save a} one that they name as {a}
 //! ~ a request that is repeated until it gets its answer, because time has to pass
-//! ! why this engine answers something else to the last request
+//! ! why all sides of ours answer something else to the last request
+//! = what they answer
+//! !engine why this side answers something else to the last request
 //! = what it answers
 //! ```
 //!
 //! `(closed)` as an answer, or as a second line of it, says that the connection ends there.
+//!
+//! The sides are `memcached`, `engine` and `proxy`. Whoever holds the conversations names his side in [`on`];
+//! tests of other crates take this file by its path.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::fs;
 use std::path::Path;
 
-/// Where a conversation is held.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Side {
-    Memcached,
-    Engine,
-}
+/// Whose answers are the standard.
+const MEMCACHED: &str = "memcached";
 
 #[derive(Debug)]
 pub(crate) struct Transcript {
@@ -32,61 +36,13 @@ pub(crate) struct Transcript {
 pub(crate) struct Step {
     pub(crate) request: String,
     pub(crate) repeated: bool,
-    theirs: Expected,
-    ours: Option<Expected>,
+    expected: Expected,
 }
 
 #[derive(Debug, Default)]
 struct Expected {
     text: String,
     closed: bool,
-}
-
-/// All transcripts there are.
-pub(crate) fn all() -> Vec<Transcript> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/transcripts");
-    let mut files: Vec<_> = fs::read_dir(folder)
-        .expect("the transcripts are beside the tests")
-        .map(|entry| entry.expect("the folder can be read").path())
-        .collect();
-    files.sort();
-    let texts = files.iter().map(|path| fs::read_to_string(path).expect("a transcript is text"));
-    texts.flat_map(|text| parse(&text)).collect()
-}
-
-fn parse(text: &str) -> Vec<Transcript> {
-    let mut all: Vec<Transcript> = Vec::new();
-    for line in text.lines().filter(|line| !line.is_empty()) {
-        let (mark, rest) = line.split_at(1);
-        let rest = rest.strip_prefix(' ').unwrap_or(rest).to_owned();
-        if mark == "#" {
-            all.push(Transcript { title: rest, steps: Vec::new() });
-            continue;
-        }
-        let steps = &mut all.last_mut().expect("a file begins with a title").steps;
-        if mark == ">" || mark == "~" {
-            steps.push(Step { request: rest, repeated: mark == "~", ..Step::default() });
-            continue;
-        }
-        let step = steps.last_mut().expect("an answer follows a request");
-        match mark {
-            "<" => step.theirs.add(rest),
-            "!" => step.ours = Some(Expected::default()),
-            "=" => step.ours.as_mut().expect("a difference has a reason").add(rest),
-            _ => panic!("{line:?} is not a line of a transcript"),
-        }
-    }
-    all
-}
-
-impl Expected {
-    fn add(&mut self, line: String) {
-        if line == "(closed)" {
-            self.closed = true;
-        } else {
-            self.text = line;
-        }
-    }
 }
 
 /// What came back.
@@ -96,6 +52,73 @@ pub(crate) struct Answer {
     pub(crate) closed: bool,
 }
 
+/// The numbers that were saved in a conversation, by their names.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Saved(BTreeMap<String, String>);
+
+/// All transcripts that are to be held with `side`, with the answers that it gives.
+pub(crate) fn on(side: &str) -> Vec<Transcript> {
+    // From the folder of any crate beside this one.
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../peercache-server/tests/transcripts");
+    let mut files: Vec<_> = fs::read_dir(folder)
+        .expect("the transcripts are beside the tests")
+        .map(|entry| entry.expect("the folder can be read").path())
+        .collect();
+    files.sort();
+    let texts = files.iter().map(|path| fs::read_to_string(path).expect("a transcript is text"));
+    texts.flat_map(|text| parse(&text, side)).collect()
+}
+
+fn parse(text: &str, side: &str) -> Vec<Transcript> {
+    let mut all: Vec<Transcript> = Vec::new();
+    // Where the next `=` belongs: to this side's answer, or to one that does not matter here.
+    let mut mine = false;
+    for line in text.lines().filter(|line| !line.is_empty()) {
+        let (mark, behind) = line.split_at(1);
+        let rest = behind.strip_prefix(' ').unwrap_or(behind);
+        let steps = match mark {
+            "@" if rest.split(' ').all(|word| word != side) => return Vec::new(),
+            "@" => continue,
+            "#" => {
+                all.push(Transcript { title: rest.to_owned(), steps: Vec::new() });
+                continue;
+            }
+            _ => &mut all.last_mut().expect("a conversation begins with a title").steps,
+        };
+        if mark == ">" || mark == "~" {
+            let request = rest.to_owned();
+            steps.push(Step { request, repeated: mark == "~", expected: Expected::default() });
+            continue;
+        }
+        let expected = &mut steps.last_mut().expect("an answer follows a request").expected;
+        match mark {
+            "<" => expected.add(rest),
+            "!" => {
+                let (whose, why) = behind.split_once(' ').expect("a difference has a reason");
+                assert!(!why.is_empty(), "{line:?} has no reason");
+                mine = if whose.is_empty() { side != MEMCACHED } else { whose == side };
+                if mine {
+                    *expected = Expected::default();
+                }
+            }
+            "=" if mine => expected.add(rest),
+            "=" => {}
+            _ => panic!("{line:?} is not a line of a transcript"),
+        }
+    }
+    all
+}
+
+impl Expected {
+    fn add(&mut self, line: &str) {
+        if line == "(closed)" {
+            self.closed = true;
+        } else {
+            self.text = line.to_owned();
+        }
+    }
+}
+
 impl fmt::Debug for Answer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let shown = &self.bytes[..self.bytes.len().min(300)];
@@ -103,41 +126,41 @@ impl fmt::Debug for Answer {
     }
 }
 
-/// The number that was saved.
-pub(crate) type Saved = Option<Vec<u8>>;
+impl Saved {
+    fn fill(&self, text: &str) -> String {
+        let fill =
+            |text: String, (name, number): (&String, &String)| text.replace(&format!("{{{name}}}"), number);
+        self.0.iter().fold(text.to_owned(), fill)
+    }
+}
 
 impl Step {
     /// The bytes to send.
     pub(crate) fn request(&self, saved: &Saved) -> Vec<u8> {
-        match saved {
-            Some(number) => unescape(&self.request.replace("{saved}", &String::from_utf8_lossy(number))),
-            None => unescape(&self.request),
-        }
+        unescape(&saved.fill(&self.request))
     }
 
-    /// Whether this is the answer that is due, and if so, what it saves.
-    pub(crate) fn accepts(&self, side: Side, answer: &Answer) -> Option<Saved> {
-        let expected = match (side, &self.ours) {
-            (Side::Engine, Some(ours)) => ours,
-            _ => &self.theirs,
-        };
-        if expected.closed != answer.closed {
+    /// Whether this is the answer that is due, and if so, what is saved from now on.
+    pub(crate) fn accepts(&self, answer: &Answer, saved: &Saved) -> Option<Saved> {
+        if self.expected.closed != answer.closed {
             return None;
         }
-        let (mut rest, mut saved) = (&answer.bytes[..], None);
-        let mut pattern = expected.text.as_str();
-        while let Some(at) = pattern.find("{n}").into_iter().chain(pattern.find("{save}")).min() {
+        let (mut rest, mut saved) = (&answer.bytes[..], saved.clone());
+        let text = saved.fill(&self.expected.text);
+        let mut pattern = text.as_str();
+        while let Some(at) = pattern.find("{n}").into_iter().chain(pattern.find("{save")).min() {
             rest = rest.strip_prefix(&unescape(&pattern[..at])[..])?;
             let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
             let (number, behind) = rest.split_at(digits);
             if number.is_empty() {
                 return None;
             }
-            if pattern[at..].starts_with("{save}") {
-                saved = Some(number.to_vec());
+            let (word, after) = pattern[at + 1..].split_once('}').expect("a placeholder ends");
+            if let Some(name) = word.strip_prefix("save") {
+                let name = if name.is_empty() { "saved" } else { name.trim_start() };
+                saved.0.insert(name.to_owned(), String::from_utf8_lossy(number).into_owned());
             }
-            rest = behind;
-            pattern = &pattern[at + pattern[at..].find('}')? + 1..];
+            (rest, pattern) = (behind, after);
         }
         (rest == unescape(pattern)).then_some(saved)
     }
@@ -145,8 +168,8 @@ impl Step {
 
 impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let ours = self.ours.as_ref().map(|ours| &ours.text);
-        write!(f, "> {}\n< {}\n= {ours:?}", self.request, self.theirs.text)
+        let closed = if self.expected.closed { " (closed)" } else { "" };
+        write!(f, "> {}\nis due {}{closed}", self.request, self.expected.text)
     }
 }
 

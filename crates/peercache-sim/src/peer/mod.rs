@@ -192,10 +192,8 @@ impl Peer {
 
     fn answer(&mut self, command: Command, stage: &mut Stage) -> (Vec<u8>, Option<Executed>) {
         match command {
-            Command::Get(key) => {
-                let found = self.store.item(&key).map(|item| (item.value.clone(), item.born));
-                (self.store.get(&key), Some(Executed::Get { key, found }))
-            }
+            Command::Get(key) => (self.store.get(&key), Some(self.got(key))),
+            Command::MetaGet(key) => (self.store.meta_get(&key), Some(self.got(key))),
             Command::Set { key, value } => {
                 let has_memory = !stage.dice.chance(self.refusals_percent);
                 let reply = self.store.set(key.clone(), value.clone(), self.run, has_memory);
@@ -209,6 +207,11 @@ impl Peer {
             Command::Stats => (self.stats(stage), None),
             Command::Unknown => (b"ERROR\r\n".to_vec(), None),
         }
+    }
+
+    fn got(&self, key: Vec<u8>) -> Executed {
+        let found = self.store.item(&key).map(|item| (item.value.clone(), item.born));
+        Executed::Get { key, found }
     }
 
     /// Whole seconds of two clocks, as memcached tells them: the start computed from them moves by one.

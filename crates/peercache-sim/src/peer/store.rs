@@ -20,7 +20,12 @@ pub(crate) struct Item {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Command {
     Get(Vec<u8>),
-    Set { key: Vec<u8>, value: Vec<u8> },
+    /// `mg` with the flag `v` alone.
+    MetaGet(Vec<u8>),
+    Set {
+        key: Vec<u8>,
+        value: Vec<u8>,
+    },
     Delete(Vec<u8>),
     FlushAll,
     Stats,
@@ -35,6 +40,7 @@ impl Command {
         let taken = end + 2;
         Some(match words[..] {
             [b"get", key] => (Self::Get(key.to_vec()), taken),
+            [b"mg", key, b"v"] => (Self::MetaGet(key.to_vec()), taken),
             [b"set", key, _, _, bytes] => {
                 let bytes: usize = std::str::from_utf8(bytes).ok()?.parse().ok()?;
                 let value = input.get(taken..taken + bytes + 2)?[..bytes].to_vec();
@@ -78,6 +84,15 @@ impl Store {
             reply.extend_from_slice(b"\r\n");
         }
         reply.extend_from_slice(b"END\r\n");
+        reply
+    }
+
+    /// What an `mg` answers.
+    pub(crate) fn meta_get(&self, key: &[u8]) -> Vec<u8> {
+        let Some(item) = self.items.get(key) else { return b"EN\r\n".to_vec() };
+        let mut reply = format!("VA {}\r\n", item.value.len()).into_bytes();
+        reply.extend_from_slice(&item.value);
+        reply.extend_from_slice(b"\r\n");
         reply
     }
 

@@ -7,7 +7,8 @@ use peercache_core::replication::{Lost, Outcome};
 /// What came back.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum Answer {
-    Value(Vec<u8>),
+    /// A value, and its version where that was asked for.
+    Value(Vec<u8>, Option<u64>),
     /// A read found nothing.
     Nothing,
     Line(Vec<u8>),
@@ -16,24 +17,39 @@ pub(crate) enum Answer {
 }
 
 impl Answer {
-    /// From the last piece of an answer, and the value that came before it.
-    pub(super) fn of(reply: Reply<'_>, value: Option<Vec<u8>>) -> Self {
+    /// From a piece of an answer that is not the last.
+    pub(super) fn part(reply: &Reply<'_>) -> Option<Self> {
         match reply {
+            Reply::Value { data, cas, .. } => Some(Self::Value(data.to_vec(), *cas)),
+            _ => None,
+        }
+    }
+
+    /// From the last piece of an answer, and what came before it.
+    pub(super) fn last(reply: &Reply<'_>, found: Option<Self>) -> Self {
+        match *reply {
             Reply::Refused(line) => Self::Refused(line.to_vec()),
+            Reply::Line(b"EN") => Self::Nothing,
             Reply::Line(line) => Self::Line(line.to_vec()),
-            _ => value.map_or(Self::Nothing, Self::Value),
+            Reply::MetaValue { data, .. } => Self::Value(data.to_vec(), None),
+            _ => found.unwrap_or(Self::Nothing),
         }
     }
 
     /// What the gather needs to know.
     pub(super) fn outcome(&self) -> Outcome {
         match self {
-            Self::Value(_) => Outcome::Hit,
+            Self::Value(..) => Outcome::Hit,
             Self::Nothing => Outcome::Miss,
             Self::Line(line) => match &line[..] {
                 b"STORED" | b"DELETED" | b"OK" => Outcome::Done,
                 b"NOT_FOUND" => Outcome::NotFound,
-                other => Outcome::Refused(reply::refusal(other)),
+                b"NOT_STORED" => Outcome::NotStored,
+                b"EXISTS" => Outcome::Exists,
+                other => match reply::number(other) {
+                    Some(number) => Outcome::Number(number),
+                    None => Outcome::Refused(reply::refusal(other)),
+                },
             },
             Self::Refused(line) => Outcome::Refused(reply::refusal(line)),
             Self::Lost(lost) => Outcome::Lost(*lost),

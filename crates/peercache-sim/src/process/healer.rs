@@ -1,6 +1,5 @@
 //! Brings one peer back: the counterpart of the control crate's `Healer`, around its real `Return`.
 
-use super::backoff::Backoff;
 use super::opening::{Greeted, Greeting, Opening};
 use crate::history::Returned;
 use crate::mutants::Mutant;
@@ -8,13 +7,11 @@ use crate::stage::{Endpoint, Stage};
 use crate::wire::ConnectionId;
 use peercache_control::{Return, ReturnFacts, ReturnStep};
 use peercache_core::health::{Event, Identified, PeerCell, Phase};
+use peercache_core::link::Backoff;
 use peercache_core::protocol::memcached::command::Command;
 use peercache_core::spec::Policy;
 use std::sync::Arc;
 use std::time::Duration;
-
-/// The pause after a return that failed half way.
-const RETRY: Duration = Duration::from_millis(200);
 
 #[derive(Debug)]
 enum Step {
@@ -23,7 +20,7 @@ enum Step {
     Woken {
         at: Duration,
     },
-    /// Looks whether a peer that nobody has met yet answers.
+    /// Looks whether a peer that is down answers.
     Probing(Opening),
     Opening(Opening),
     Flushing {
@@ -94,26 +91,26 @@ impl Healer {
 
     /// Looks whether the peer needs it; called whenever something happened in the process.
     pub(super) fn poll(&mut self, stage: &mut Stage) {
-        if matches!(self.step, Step::Asleep) && self.is_needed(stage) {
-            let at = stage.now + Duration::from_micros(stage.dice.number(0..100));
-            self.step = Step::Woken { at };
-            stage.alarm(self.endpoint, at);
+        if !matches!(self.step, Step::Asleep) {
+            return;
         }
+        if !self.is_needed(stage) {
+            return self.backoff.reset();
+        }
+        let at = stage.now + Duration::from_micros(stage.dice.number(0..100));
+        self.step = Step::Woken { at };
+        stage.alarm(self.endpoint, at);
     }
 
-    /// The peer answers, is kept from being read, and every link has what it is owed (P-31).
+    /// The peer is down, or it answers, is kept from being read, and every link has what it is owed (P-31).
     fn is_needed(&self, stage: &Stage) -> bool {
         let state = self.cell.state();
-        if self.is_unmet_and_down() {
-            return true;
+        if state.phase() == Phase::Down {
+            return !stage.has(Mutant::ProbesStopped);
         }
-        let is_kept = state.phase() == Phase::Returning || !state.is_readable();
+        let is_kept = state.phase() == Phase::Returning || state.has_missed();
         let is_drained = self.cell.debts() == 0 || stage.has(Mutant::DebtsIgnored);
-        state.phase() != Phase::Down && is_kept && is_drained
-    }
-
-    fn is_unmet_and_down(&self) -> bool {
-        self.cell.state().phase() == Phase::Down && self.cell.incarnation().is_none()
+        is_kept && is_drained
     }
 
     pub(super) fn alarm(&mut self, stage: &mut Stage) {
@@ -138,7 +135,7 @@ impl Healer {
     }
 
     fn begin(&mut self, stage: &mut Stage) {
-        if self.is_unmet_and_down() {
+        if self.cell.state().phase() == Phase::Down {
             self.step = Step::Probing(Opening::begin(self.endpoint, self.peer, &self.policy, stage));
             return;
         }
@@ -195,11 +192,11 @@ impl Healer {
         if is_new && !stage.has(Mutant::IdentifySkipped) {
             self.lost_writes = false;
             stage.leave(connection);
-            self.step = Step::Asleep;
+            self.pause(stage);
             return;
         }
         let facts = ReturnFacts {
-            unreadable: !self.cell.state().is_readable(),
+            unreadable: self.cell.state().has_missed(),
             lost_writes: self.lost_writes && !stage.has(Mutant::LostWritesForgotten),
             items: if stage.has(Mutant::FlushSkipped) { 0 } else { greeting.items },
             has_siblings: self.has_siblings,
@@ -222,7 +219,7 @@ impl Healer {
         match (step, &self.attempt) {
             (Some(ReturnStep::Flush), Some(attempt)) => {
                 let mut request = Vec::new();
-                Command::FlushAll.encode(&mut request);
+                Command::FlushAll { after_s: 0 }.encode(&mut request);
                 stage.send_to_peer(attempt.connection, &request);
                 let until = stage.now + self.policy.request;
                 self.step = Step::Flushing { until };
@@ -247,7 +244,10 @@ impl Healer {
         if self.cell.finish_return(ticket, phase).is_some() {
             self.lost_writes = false;
             self.has_returned = true;
+            self.backoff.reset();
             stage.history.returned(Returned { finished: stage.now, ..attempt.record });
+        } else {
+            self.pause(stage);
         }
     }
 
@@ -258,16 +258,19 @@ impl Healer {
             (_, Some(attempt)) => stage.leave(attempt.connection),
             (_, None) => {}
         }
-        let until = stage.now + RETRY;
-        self.step = Step::Pausing { until };
-        stage.alarm(self.endpoint, until);
+        self.pause(stage);
     }
 
     fn probe_failed(&mut self, stage: &mut Stage) {
         if let Step::Probing(opening) = &self.step {
             stage.leave(opening.connection);
         }
-        let until = stage.now + self.backoff.wait(&mut stage.dice);
+        self.pause(stage);
+    }
+
+    fn pause(&mut self, stage: &mut Stage) {
+        let chance = stage.dice.number(0..1000) as f64 / 1000.0;
+        let until = stage.now + self.backoff.wait(chance);
         self.step = Step::Pausing { until };
         stage.alarm(self.endpoint, until);
     }

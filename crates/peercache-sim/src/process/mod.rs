@@ -3,12 +3,10 @@
 //! are the real ones.
 
 mod answer;
-mod backoff;
 mod healer;
 mod link;
 mod opening;
 mod request;
-mod watch;
 
 pub(crate) use answer::Answer;
 
@@ -192,6 +190,7 @@ fn network(scenario: &Scenario, numbers: &[usize], vnodes: u32) -> NetworkSpec {
         address: SocketAddr::from((Ipv4Addr::LOCALHOST, 12_000 + number as u16)),
         weight: Weight::default(),
         engine: EngineKind::Memcached,
+        ring_name: None,
     };
     NetworkSpec {
         name: "simulated".parse().expect("a word is a name"),

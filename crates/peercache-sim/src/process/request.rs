@@ -7,7 +7,8 @@ use crate::mutants::Mutant;
 use crate::stage::{Event, Stage};
 use peercache_core::health::Phase;
 use peercache_core::key::Key;
-use peercache_core::protocol::memcached::command::Command;
+use peercache_core::protocol::memcached::command::{Command, Effect};
+use peercache_core::protocol::memcached::request::{MetaVerb, StoreVerb, Versions};
 use peercache_core::replication::{
     self, Ask, Gather, Lost, Outcome, Positions, ReadGather, Step, Verdict, WriteAllGather,
 };
@@ -120,10 +121,16 @@ impl Process {
         let deadline = request.deadline.min(stage.now + self.topology.policy().attempt);
         let key = Key::new(request.name.as_bytes()).expect("the simulator's keys are keys");
         let keys = [key];
+        // The links of these mutants do not see that it is a read, and send it whatever has become known.
+        let is_kept = stage.has(Mutant::UnsentReadsKept) || stage.has(Mutant::UnreadableAsked);
         let command = match (&request.kind, ask) {
-            (Kind::Get, _) => Command::Get(&keys),
-            (Kind::Set(value), Ask::Request) => {
-                Command::Set { key, flags: 0, exptime: 0, value: value.as_bytes() }
+            (Kind::Get, _) if is_kept => {
+                let (verb, flags, effect) = (MetaVerb::Get, b" v", Effect::Looks);
+                Command::Meta { verb, key, flags, value: b"", effect }
+            }
+            (Kind::Get, _) => Command::Get(&keys, Versions::Hidden),
+            (Kind::Set(value), Ask::Request | Ask::Follow) => {
+                Command::Store { verb: StoreVerb::Set, key, flags: 0, exptime: 0, value: value.as_bytes() }
             }
             (Kind::Delete, _) | (Kind::Set(_), Ask::Invalidate) => Command::Delete(key),
         };
@@ -199,7 +206,7 @@ impl Process {
         let numbers = |positions: Positions| positions.iter().map(number).collect();
         match &verdict.answer {
             replication::Answer::Hit(position) => match &request.answers[usize::from(*position)] {
-                Some(Answer::Value(value)) => Told::Hit(String::from_utf8_lossy(value).into_owned()),
+                Some(Answer::Value(value, _)) => Told::Hit(String::from_utf8_lossy(value).into_owned()),
                 _ => Told::Miss,
             },
             replication::Answer::Miss => Told::Miss,
@@ -212,6 +219,9 @@ impl Process {
             replication::Answer::Unavailable
                 if stage.has(Mutant::FollowerBelieved) && request.was_refused() =>
             {
+                Told::Refused
+            }
+            replication::Answer::Led(_) | replication::Answer::Number(..) | replication::Answer::No(..) => {
                 Told::Refused
             }
             replication::Answer::Unavailable => {
@@ -243,7 +253,8 @@ impl Process {
         let kept = self.missed.iter().position(|missed| (missed.0, missed.1) == (place, operation));
         let Some((_, _, name, value)) = kept.map(|at| self.missed.remove(at)) else { return };
         let key = Key::new(name.as_bytes()).expect("the simulator's keys are keys");
-        let command = Command::Set { key, flags: 0, exptime: 0, value: value.as_bytes() };
+        let command =
+            Command::Store { verb: StoreVerb::Set, key, flags: 0, exptime: 0, value: value.as_bytes() };
         let deadline = stage.now + self.topology.policy().request;
         self.workers[0][place].push(&command, (operation, 0), deadline);
     }

@@ -25,6 +25,17 @@ impl Context {
         Ok(Self { settings, state, output })
     }
 
+    /// Opens a network for requests, after what commands that are gone left undone is done.
+    pub(crate) async fn connect_tidy(&self, name: &NetworkName) -> Result<Connected> {
+        let connected = self.connect(name)?;
+        let say = |peer: &PeerId| {
+            let words = format!("{peer} missed writes of a command that is gone: it is emptied first");
+            self.output.warn(words);
+        };
+        connected.tidy_up(say).await?;
+        Ok(connected)
+    }
+
     /// Opens a network.
     pub(crate) fn connect(&self, name: &NetworkName) -> Result<Connected> {
         fleet::connect(&self.state, &self.settings, name)

@@ -10,7 +10,9 @@ mod down;
 mod engine;
 mod lab;
 mod network;
+mod outage;
 mod peer;
+mod proxy;
 mod signals;
 mod up;
 pub(crate) mod words;
@@ -50,6 +52,7 @@ enum Noun {
     Peer(peer::Verb),
     #[command(subcommand)]
     Network(network::Verb),
+    Proxy(proxy::ProxyCommand),
     #[command(subcommand)]
     Lab(lab::Verb),
     #[command(subcommand)]
@@ -110,6 +113,7 @@ fn dispatch(cli: Cli) -> Result<Ended> {
         Noun::Down(down) => block_on(down.run(&context()?)),
         Noun::Peer(verb) => block_on(verb.run(&context()?)),
         Noun::Network(verb) => block_on(verb.run(&context()?)),
+        Noun::Proxy(proxy) => block_on(proxy.run(&context()?)),
         Noun::Lab(verb) => block_on(verb.run(&context()?)),
     }
 }

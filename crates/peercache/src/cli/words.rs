@@ -1,6 +1,6 @@
 //! Words of the command line that mean more than their type in core: `auto`, and what is yet to come.
 
-use peercache_core::spec::{EngineKind, HashKind, PeerId};
+use peercache_core::spec::{EngineKind, PeerId, RingName};
 use std::fmt;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::num::NonZeroU16;
@@ -40,14 +40,6 @@ impl FromStr for EngineWish {
     }
 }
 
-/// The hash of a network.
-pub(super) fn hash(text: &str) -> Result<HashKind, String> {
-    if text == "ketama" {
-        return Err("ketama arrives with the proxy, in a later version; use xxh3 or md5".to_owned());
-    }
-    text.parse().map_err(|error: peercache_core::spec::WordError| error.to_string())
-}
-
 /// The id of a peer, which names its file.
 pub(super) fn peer_id(text: &str) -> Result<PeerId, String> {
     if text == crate::state::RESERVED_ID {
@@ -66,14 +58,32 @@ pub(super) fn port(text: &str) -> Result<NonZeroU16, String> {
     text.parse().map_err(|_| "a port is a whole number from 1 to 65535".to_owned())
 }
 
-/// `HOST:PORT`, resolved now: peers are kept by address.
-pub(super) fn address(text: &str) -> Result<SocketAddr, String> {
-    let mut found = text.to_socket_addrs().map_err(|error| {
-        format!("{text:?} is not HOST:PORT of a machine that can be found ({error}), as in 127.0.0.1:11211")
-    })?;
-    let address = found.next().ok_or_else(|| format!("{text:?} has no address"))?;
-    if address.port() == 0 {
-        return Err(format!("{text:?} has port 0; a port is from 1 to 65535"));
+/// A daemon that somebody else runs, by the words that were typed for it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Daemon {
+    /// Where it is: peers are kept by address.
+    pub(super) address: SocketAddr,
+    /// What twemproxy and libmemcached call it when nobody gave it a name.
+    pub(super) ring_name: RingName,
+}
+
+/// `HOST:PORT`, resolved now.
+pub(super) fn daemon(text: &str) -> Result<Daemon, String> {
+    let unsound = |why: String| format!("{text:?} is not HOST:PORT {why}, as in 127.0.0.1:11211");
+    let parts = text.rsplit_once(':').and_then(|(host, port)| Some((host, port.parse::<u16>().ok()?)));
+    let (host, port) = parts.ok_or_else(|| unsound("with a port from 1 to 65535".to_owned()))?;
+    let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+    resolve(host, port).map_err(unsound)
+}
+
+/// The daemon at `host`, which may be a name, an IPv4 or an IPv6 address without brackets; or what is wrong.
+pub(super) fn resolve(host: &str, port: u16) -> Result<Daemon, String> {
+    if port == 0 {
+        return Err("with a port from 1 to 65535".to_owned());
     }
-    Ok(address)
+    let unknown = |why: String| format!("of a machine that can be found ({why})");
+    let mut found = (host, port).to_socket_addrs().map_err(|error| unknown(error.to_string()))?;
+    let address = found.next().ok_or_else(|| unknown("it has no address".to_owned()))?;
+    let ring_name = RingName::of_address(host, port).map_err(|error| error.to_string())?;
+    Ok(Daemon { address, ring_name })
 }

@@ -14,6 +14,7 @@ use anyhow::{Context, Result, anyhow};
 use peercache_agent::supervise::{Launched, Marker, Process, ProcessIdentity, Ready, find_marked, port};
 use peercache_core::spec::PeerId;
 use std::collections::BTreeSet;
+use std::ffi::OsString;
 use std::process;
 
 /// How many strides there are for the search of another port: a prime, so that pids in a row all differ.
@@ -30,6 +31,9 @@ pub(super) struct Claim {
     pub(super) marker: Marker,
     /// Daemons of this peer that an earlier starter left behind.
     pub(super) strays: Vec<ProcessIdentity>,
+    /// Entries in the outage ledger of writers that are gone: a daemon that starts only now holds nothing of
+    /// what they missed, and nothing that they had sent.
+    outages: Vec<OsString>,
     launched: Option<Launched>,
     is_settled: bool,
 }
@@ -55,9 +59,10 @@ impl Claim {
             // Those that start together with this one hold nothing either.
             record.warming = has_running_sibling(writer, id)?;
             record.set_process(None);
+            let outages = writer.begin_anew(id)?;
             writer.put_peer(&record)?;
             let state = state.clone();
-            Ok(Self { state, previous, record, marker, strays, launched: None, is_settled: false })
+            Ok(Self { state, previous, record, marker, strays, outages, launched: None, is_settled: false })
         })
     }
 
@@ -94,7 +99,10 @@ impl Claim {
         self.record.state = PeerState::Running;
         self.record.starter = None;
         self.record.started_at = Some(jiff::Timestamp::now().to_string());
-        self.write()?;
+        self.state.change(|writer| -> Result<(), StateError> {
+            writer.put_peer(&self.record)?;
+            writer.end_outages(&self.record.id, &self.outages)
+        })?;
         self.is_settled = true;
         let launched = self.launched.take().context("a daemon is confirmed before it was started")?;
         Ok(super::Started { record: self.record.clone(), process: launched.process, version: ready.version })

@@ -5,11 +5,19 @@ use crate::Client;
 use crate::output::Failure;
 use crate::settings::Settings;
 use crate::state::{NetworkRecord, PeerRecord, Reader, State};
-use anyhow::Result;
+use anyhow::{Context, Result};
+use peercache_client::WriteError;
+use peercache_control::Ledger;
 use peercache_core::health::Phase;
 use peercache_core::spec::{NetworkName, NetworkSpec, PeerId, Policy};
 use peercache_core::topology::Topology;
 use std::collections::BTreeMap;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How long a command waits for peers to be cleaned: two seconds, and what a slow peer takes to answer.
+const TAKE_OVER_MAX: Duration = Duration::from_secs(10);
 
 /// A network that can be talked to.
 #[derive(Debug)]
@@ -20,11 +28,42 @@ pub(crate) struct Connected {
     pub(crate) network: NetworkRecord,
 }
 
-/// Opens the network `name`. Connects to nothing yet; must be called inside a tokio runtime.
+/// Opens the network `name`, and knows what other processes missed on its peers. Connects to nothing yet;
+/// must be called inside a tokio runtime.
 pub(crate) fn connect(state: &State, settings: &Settings, name: &NetworkName) -> Result<Connected> {
     let (network, peers) = state.read(|reader| read_network(reader, name))?;
-    let client = Client::over(topology(settings, &network, &peers)?);
+    let ledger = Arc::new(Ledger::at(state.root()));
+    let client = Client::over(topology(settings, &network, &peers)?, &ledger).map_err(unreadable_ledger)?;
     Ok(Connected { client, network })
+}
+
+impl Connected {
+    /// Does what commands that are gone have left to do, before this one asks for anything: a flush that is
+    /// due, and peers that missed writes of somebody who can clean them no more. Without it, whoever uses
+    /// nothing but commands that live for a moment would wait for ever for such a peer. `begun` is told of
+    /// each that is being cleaned, which takes about two seconds; one that does not answer is left as it is.
+    pub(crate) async fn tidy_up(&self, begun: impl FnMut(&PeerId)) -> Result<()> {
+        let healer = self.client.healer();
+        healer.finish_due_flush().await.context("a delayed flush is due and cannot be carried out")?;
+        // Who is not through by then is served around.
+        let _ = tokio::time::timeout(TAKE_OVER_MAX, healer.finish_takeovers(begun)).await;
+        Ok(())
+    }
+
+    /// Before the command ends with `written`: whatever it missed is recorded, also of a write that failed
+    /// and may still be executed.
+    pub(crate) async fn leave_word<T>(&self, written: &Result<T, WriteError>) {
+        let is_said = matches!(written, Err(WriteError::Unrecorded { .. }));
+        let left = self.client.healer().finish_entries().await;
+        if let Some(unrecorded) = left.err().filter(|_| !is_said) {
+            crate::output::complain(format!("other commands do not know: {unrecorded}"));
+        }
+    }
+}
+
+fn unreadable_ledger(error: io::Error) -> anyhow::Error {
+    let hint = "make it readable for this user, move it away, or choose another --state-dir";
+    Failure::new(format!("the outage ledger cannot be read: {error}"), hint).into()
 }
 
 /// A network and its peers, in the network's order.

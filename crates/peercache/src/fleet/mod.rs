@@ -4,12 +4,14 @@
 //! both goes through here. The lock of the state is never held while a daemon is waited for: instead a start
 //! *claims* its peer in the state, and a claim is as good as its holder is alive.
 
+mod attached;
 mod claim;
 mod connect;
 mod look;
 mod start;
 mod stop;
 
+pub(crate) use attached::{record_attached, refuse_known};
 pub(crate) use connect::{Connected, connect, read_network, topology, unknown_network};
 pub(crate) use look::{Condition, condition, look};
 pub(crate) use start::{Engines, Interrupt, Interrupted, StartWish, Started, start, start_all, together};

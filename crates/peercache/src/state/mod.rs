@@ -5,6 +5,7 @@
 //! ├── .lock              held for a read or a change, never while waiting for a daemon
 //! ├── peer/              <id>.json, one a peer, and registry.json, which lists them
 //! ├── network.json       lists the networks;  network/<name>.json, one a network
+//! ├── outage/            who missed writes on which peer (the ledger of the control crate, as is flush/)
 //! ├── log/               <id>.log, what each daemon printed
 //! └── stats/             lab reports
 //! ```
@@ -18,6 +19,7 @@ mod files;
 mod lock;
 mod networks;
 mod peers;
+mod placing;
 mod text;
 
 pub(crate) use error::StateError;
@@ -25,8 +27,11 @@ pub(crate) use networks::{NetworkRecord, Placement};
 pub(crate) use peers::{PeerRecord, PeerState};
 
 use lock::Lock;
+use peercache_control::Ledger;
 use peercache_core::spec::{NetworkName, PeerId};
+use std::ffi::OsString;
 use std::fs;
+use std::io;
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
 
@@ -164,12 +169,29 @@ impl Writer {
     /// The peers `ids` have left their network, and with it the siblings that stood in for them.
     pub(crate) fn end_warming(&mut self, ids: &[PeerId]) -> Result<(), StateError> {
         for id in ids {
+            self.begin_anew(id)?;
             if let Some(mut peer) = self.peer(id)?.filter(|peer| peer.warming) {
                 peer.warming = false;
                 self.put_peer(&peer)?;
             }
         }
         Ok(())
+    }
+
+    /// What the peer forgot in earlier outages does not matter any more: it is started anew, or alone.
+    /// Returns the outages of writers that are gone, for [`Self::end_outages`].
+    pub(crate) fn begin_anew(&mut self, id: &PeerId) -> Result<Vec<OsString>, StateError> {
+        let ledger = Ledger::at(&self.0.root);
+        ledger.clear_emptied(id).and_then(|()| ledger.abandoned(id)).map_err(|source| self.bad_ledger(source))
+    }
+
+    /// These outages of the peer are over: its daemon was started after their writers were gone.
+    pub(crate) fn end_outages(&mut self, id: &PeerId, outages: &[OsString]) -> Result<(), StateError> {
+        Ledger::at(&self.0.root).remove_abandoned(id, outages).map_err(|source| self.bad_ledger(source))
+    }
+
+    fn bad_ledger(&self, source: io::Error) -> StateError {
+        StateError::Unwritable { path: self.0.root.join("outage"), source }
     }
 
     /// Creates or replaces a network's record.

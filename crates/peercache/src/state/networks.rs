@@ -1,7 +1,7 @@
 //! What is kept of one network: `network/<name>.json`.
 
 use super::collection::Record;
-use super::text;
+use super::{placing, text};
 use peercache_agent::supervise::ProcessIdentity;
 use peercache_core::spec::{HashKind, NetworkName, OnDown, PeerId, Replication, Vnodes};
 use serde::{Deserialize, Serialize};
@@ -24,7 +24,7 @@ pub(crate) struct NetworkRecord {
     #[serde(with = "text::number")]
     pub(crate) vnodes: Vnodes,
     /// The hash of points and keys.
-    #[serde(with = "text")]
+    #[serde(flatten, with = "placing")]
     pub(crate) hash: HashKind,
     /// What a read answers when no replica can serve it.
     #[serde(with = "text")]
@@ -73,7 +73,7 @@ impl NetworkRecord {
             name,
             peers: Vec::new(),
             replication,
-            vnodes,
+            vnodes: hash.vnodes(vnodes),
             hash,
             on_down,
             made_by_up: false,

@@ -3,7 +3,7 @@
 use super::collection::Record;
 use super::text;
 use peercache_agent::supervise::ProcessIdentity;
-use peercache_core::spec::{EngineKind, PeerId, PeerSpec, Weight};
+use peercache_core::spec::{EngineKind, PeerId, PeerSpec, RingName, Weight};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -49,6 +49,9 @@ pub(crate) struct PeerRecord {
     /// Its share of a ring in proportion to the others'.
     #[serde(with = "text::number")]
     pub(crate) weight: Weight,
+    /// What its points on a ketama ring are made of, where that is not its id.
+    #[serde(with = "text::option", default, skip_serializing_if = "Option::is_none")]
+    pub(crate) ring_name: Option<RingName>,
     /// What it was last meant to be.
     pub(crate) state: PeerState,
     /// Whether we start and stop it. False is an attached peer, which somebody else runs.
@@ -76,10 +79,11 @@ impl PeerRecord {
         Self { managed: true, log, ..Self::new(id, engine) }
     }
 
-    /// A peer that somebody else runs at `address`.
-    pub(crate) fn attached(id: PeerId, address: SocketAddr, weight: Weight) -> Self {
+    /// A peer that somebody else runs at `address` and calls `ring_name`.
+    pub(crate) fn attached(id: PeerId, address: SocketAddr, weight: Weight, ring_name: RingName) -> Self {
         let new = Self::new(id, EngineKind::Memcached);
-        Self { host: address.ip(), port: address.port(), weight, state: PeerState::Running, ..new }
+        let (host, port, ring_name) = (address.ip(), address.port(), Some(ring_name));
+        Self { host, port, weight, ring_name, state: PeerState::Running, ..new }
     }
 
     fn new(id: PeerId, engine: EngineKind) -> Self {
@@ -95,6 +99,7 @@ impl PeerRecord {
             engine,
             memory_mb: None,
             weight: Weight::default(),
+            ring_name: None,
             state: PeerState::Stopped,
             managed: false,
             warming: false,
@@ -131,7 +136,13 @@ impl PeerRecord {
 
     /// The peer as a network sees it.
     pub(crate) fn spec(&self) -> PeerSpec {
-        PeerSpec { id: self.id.clone(), address: self.address(), weight: self.weight, engine: self.engine }
+        PeerSpec {
+            id: self.id.clone(),
+            address: self.address(),
+            weight: self.weight,
+            engine: self.engine,
+            ring_name: self.ring_name.clone(),
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! What a state directory keeps, in what form, and what it refuses to read.
 
 use super::*;
-use peercache_core::spec::{EngineKind, HashKind, OnDown, Replication, Vnodes};
+use peercache_core::spec::{EngineKind, HashKind, Ketama, OnDown, Replication, Vnodes};
 use std::os::unix::fs::PermissionsExt;
 use std::thread;
 
@@ -128,4 +128,30 @@ fn changes_at_once_lose_nothing() {
     let main = state.read(|state| state.network(&"main".parse().unwrap())).unwrap().unwrap();
     let members: std::collections::BTreeSet<_> = main.peers.iter().collect();
     assert_eq!((main.peers.len(), members.len()), (16, 16));
+}
+
+#[test]
+fn a_ketama_ring_is_written_with_what_belongs_to_it_and_only_it() {
+    let (_folder, state) = scratch();
+    let mut ring = Ketama::TWEMPROXY;
+    ring.hash_tag = Some("{}".parse().unwrap());
+    let placement = Placement {
+        replication: Replication::default(),
+        vnodes: Vnodes::default(),
+        hash: HashKind::Ketama(ring),
+        on_down: OnDown::Error,
+    };
+    let written = NetworkRecord::new("main".parse().unwrap(), placement);
+    assert_eq!(written.vnodes.get(), 160);
+    state.change(|state| -> Done { state.put_network(&written) }).unwrap();
+    let name = written.name.clone();
+    let read = || state.read(|state| state.network(&name));
+    assert_eq!(read().unwrap(), Some(written.clone()));
+
+    let path = state.root().join("network/main.json");
+    let text = fs::read_to_string(&path).unwrap();
+    assert!(text.contains("\"key_hash\": \"fnv1a_64\"") && text.contains("\"hash_tag\": \"{}\""), "{text}");
+    fs::write(&path, text.replace("\"ketama\"", "\"xxh3\"")).unwrap();
+    let error = read().unwrap_err().to_string();
+    assert!(error.contains("belong to ketama, not to xxh3"), "{error}");
 }

@@ -61,3 +61,27 @@ pub(super) mod list {
         texts.iter().map(|text| text.parse().map_err(D::Error::custom)).collect()
     }
 }
+
+/// The same for values that may be missing.
+pub(super) mod option {
+    use super::{Deserialize, Deserializer, Display, Error, FromStr, Serializer};
+
+    pub(in crate::state) fn serialize<T: Display, S: Serializer>(
+        value: &Option<T>,
+        to: S,
+    ) -> Result<S::Ok, S::Error> {
+        match value {
+            Some(value) => to.collect_str(value),
+            None => to.serialize_none(),
+        }
+    }
+
+    pub(in crate::state) fn deserialize<'de, T, D>(from: D) -> Result<Option<T>, D::Error>
+    where
+        T: FromStr<Err: Display>,
+        D: Deserializer<'de>,
+    {
+        let text = Option::<String>::deserialize(from)?;
+        text.map(|text| text.parse().map_err(D::Error::custom)).transpose()
+    }
+}

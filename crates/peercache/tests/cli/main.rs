@@ -6,8 +6,10 @@
 
 mod attach;
 mod command_line;
+mod import;
 mod lab;
 mod networks;
+mod outages;
 mod peers;
 mod settings;
 mod start_races;

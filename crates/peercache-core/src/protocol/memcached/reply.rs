@@ -18,6 +18,8 @@ pub enum Shape {
     Values,
     /// One line.
     Line,
+    /// One line, or one value with its flags as they were asked for.
+    Meta,
     /// Any number of statistics, then `END`.
     Stats,
 }
@@ -33,6 +35,15 @@ pub enum Reply<'a> {
         flags: u32,
         /// The value.
         data: &'a [u8],
+        /// Its version, where it was asked for.
+        cas: Option<u64>,
+    },
+    /// The value of a [`Shape::Meta`]; it is the whole answer.
+    MetaValue {
+        /// What was asked for besides the value: words of a letter and what it stands for.
+        flags: &'a [u8],
+        /// The value.
+        data: &'a [u8],
     },
     /// A statistic; more may follow.
     Stat {
@@ -43,7 +54,7 @@ pub enum Reply<'a> {
     },
     /// Nothing more follows.
     End,
-    /// The one line of a [`Shape::Line`], whatever it says.
+    /// The one line of a [`Shape::Line`] or [`Shape::Meta`], whatever it says.
     Line(&'a [u8]),
     /// The peer refuses: an error line where something else was due. It ends the answer.
     Refused(&'a [u8]),
@@ -72,7 +83,8 @@ pub enum Decoded<'a> {
 /// are malformed: no such value was ever sent.
 #[must_use]
 pub fn decode(shape: Shape, input: &[u8], value_bytes_max: usize) -> Decoded<'_> {
-    let Some(end) = memchr(b'\n', input) else {
+    // Looking no further than a line may reach, so that packets do not matter.
+    let Some(end) = memchr(b'\n', &input[..input.len().min(LINE_BYTES_MAX + 1)]) else {
         let over = input.len() > LINE_BYTES_MAX;
         return if over { Decoded::Malformed } else { Decoded::Incomplete(input.len() + 1) };
     };
@@ -82,7 +94,8 @@ pub fn decode(shape: Shape, input: &[u8], value_bytes_max: usize) -> Decoded<'_>
         return Decoded::Reply(Reply::Refused(line), taken);
     }
     match shape {
-        Shape::Line => Decoded::Reply(Reply::Line(line), taken),
+        Shape::Meta if line.starts_with(b"VA ") => meta_value(line, input, taken, value_bytes_max),
+        Shape::Line | Shape::Meta => Decoded::Reply(Reply::Line(line), taken),
         _ if line == b"END" => Decoded::Reply(Reply::End, taken),
         Shape::Stats => stat(line).map_or(Decoded::Malformed, |stat| Decoded::Reply(stat, taken)),
         Shape::Values => value(line, input, taken, value_bytes_max),
@@ -103,29 +116,68 @@ fn stat(line: &[u8]) -> Option<Reply<'_>> {
 }
 
 fn value<'a>(line: &'a [u8], input: &'a [u8], taken: usize, value_bytes_max: usize) -> Decoded<'a> {
-    let Some((key, flags, bytes)) = value_header(line) else {
+    let Some(Header { key, flags, bytes, cas }) = value_header(line) else {
         return Decoded::Malformed;
     };
+    body(input, taken, bytes, value_bytes_max, |data| Reply::Value { key, flags, data, cas })
+}
+
+fn meta_value<'a>(line: &'a [u8], input: &'a [u8], taken: usize, value_bytes_max: usize) -> Decoded<'a> {
+    let rest = &line["VA ".len()..];
+    let (bytes, flags) = rest.split_at(memchr(b' ', rest).unwrap_or(rest.len()));
+    let Some(bytes) = number(bytes).and_then(|bytes| usize::try_from(bytes).ok()) else {
+        return Decoded::Malformed;
+    };
+    body(input, taken, bytes, value_bytes_max, |data| Reply::MetaValue { flags, data })
+}
+
+/// The value of so many `bytes` behind a line that took `taken`.
+fn body<'a>(
+    input: &'a [u8],
+    taken: usize,
+    bytes: usize,
+    value_bytes_max: usize,
+    reply: impl FnOnce(&'a [u8]) -> Reply<'a>,
+) -> Decoded<'a> {
     if bytes > value_bytes_max {
         return Decoded::Malformed;
     }
     let whole = taken + bytes + 2;
     match input.get(taken..whole) {
         None => Decoded::Incomplete(whole),
-        Some(body) if body.ends_with(b"\r\n") => {
-            Decoded::Reply(Reply::Value { key, flags, data: &body[..bytes] }, whole)
-        }
+        Some(body) if body.ends_with(b"\r\n") => Decoded::Reply(reply(&body[..bytes]), whole),
         Some(_) => Decoded::Malformed,
     }
 }
 
+/// What a `VALUE` line says.
+struct Header<'a> {
+    key: &'a [u8],
+    flags: u32,
+    bytes: usize,
+    cas: Option<u64>,
+}
+
 /// `VALUE <key> <flags> <bytes> [<cas>]`.
-fn value_header(line: &[u8]) -> Option<(&[u8], u32, usize)> {
+fn value_header(line: &[u8]) -> Option<Header<'_>> {
     let mut words = line.strip_prefix(b"VALUE ")?.split(|&byte| byte == b' ');
     let key = words.next().filter(|key| !key.is_empty())?;
-    let flags = number(words.next()?)?;
-    let bytes = number(words.next()?)?;
-    Some((key, u32::try_from(flags).ok()?, usize::try_from(bytes).ok()?))
+    let flags = u32::try_from(number(words.next()?)?).ok()?;
+    let bytes = usize::try_from(number(words.next()?)?).ok()?;
+    let cas = match words.next() {
+        Some(cas) => Some(number(cas)?),
+        None => None,
+    };
+    Some(Header { key, flags, bytes, cas })
+}
+
+/// The word of `flags`, as a [`Reply::MetaValue`] or a meta line has them, that begins with `letter`.
+#[must_use]
+pub fn flag(flags: &[u8], letter: u8) -> Option<&[u8]> {
+    flags.split(|&byte| byte == b' ').find_map(|word| match word {
+        [first, rest @ ..] if *first == letter => Some(rest),
+        _ => None,
+    })
 }
 
 /// Reads an unsigned decimal number.
@@ -163,9 +215,23 @@ mod tests {
     #[test]
     fn values_come_whole_and_end() {
         let input = b"VALUE k 7 3\r\na\r\n\r\nEND\r\n";
-        let value = Reply::Value { key: b"k", flags: 7, data: b"a\r\n" };
+        let value = Reply::Value { key: b"k", flags: 7, data: b"a\r\n", cas: None };
         assert_eq!(decode(Shape::Values, input, LIMIT), Decoded::Reply(value, 18));
         assert_eq!(decode(Shape::Values, &input[18..], LIMIT), Decoded::Reply(Reply::End, 5));
+    }
+
+    #[test]
+    fn a_meta_value_is_a_whole_answer() {
+        let input = b"VA 3 kfoo f7 c12\r\na\r\n\r\nEN\r\n";
+        let Decoded::Reply(Reply::MetaValue { flags, data }, 23) = decode(Shape::Meta, input, LIMIT) else {
+            panic!("it is a value");
+        };
+        assert_eq!((flag(flags, b'k'), flag(flags, b'f')), (Some(&b"foo"[..]), Some(&b"7"[..])));
+        assert_eq!((flag(flags, b'c'), flag(flags, b't')), (Some(&b"12"[..]), None));
+        assert_eq!(data, b"a\r\n");
+        assert_eq!(decode(Shape::Meta, &input[23..], LIMIT), Decoded::Reply(Reply::Line(b"EN"), 4));
+        assert_eq!(decode(Shape::Meta, b"VA x\r\n", LIMIT), Decoded::Malformed);
+        assert_eq!(decode(Shape::Meta, b"VA 4\r\nab", LIMIT), Decoded::Incomplete(12));
     }
 
     #[test]
@@ -186,7 +252,10 @@ mod tests {
 
     #[test]
     fn a_line_that_never_ends_is_malformed() {
-        assert_eq!(decode(Shape::Line, &[b'x'; LINE_BYTES_MAX + 1], LIMIT), Decoded::Malformed);
+        let mut line = [b'x'; LINE_BYTES_MAX + 2];
+        assert_eq!(decode(Shape::Line, &line[1..], LIMIT), Decoded::Malformed);
+        line[LINE_BYTES_MAX + 1] = b'\n';
+        assert_eq!(decode(Shape::Line, &line, LIMIT), Decoded::Malformed, "with or without its end");
     }
 
     #[test]
@@ -216,13 +285,13 @@ mod tests {
                     other => panic!("{other:?} at {split}"),
                 }
             }
-            let reply = Reply::Value { key: b"key", flags: 1, data: &data };
+            let reply = Reply::Value { key: b"key", flags: 1, data: &data, cas: None };
             prop_assert_eq!(decode(Shape::Values, &wire, LIMIT), Decoded::Reply(reply, wire.len()));
         }
 
         #[test]
         fn no_bytes_make_it_panic(bytes in prop::collection::vec(any::<u8>(), 0..80)) {
-            for shape in [Shape::Values, Shape::Line, Shape::Stats] {
+            for shape in [Shape::Values, Shape::Line, Shape::Meta, Shape::Stats] {
                 let _ = decode(shape, &bytes, LIMIT);
             }
         }

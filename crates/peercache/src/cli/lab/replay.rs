@@ -36,7 +36,7 @@ pub(in crate::cli) struct Replay {
 
 impl Replay {
     pub(super) async fn run(self, context: &Context) -> Result<Ended> {
-        let connected = context.connect(&self.network)?;
+        let connected = context.connect_tidy(&self.network).await?;
         let workers = self.workers.unwrap_or(context.settings.workers.into());
         let options = ReplayOptions {
             format: self.format,

@@ -1,11 +1,13 @@
 //! `network create`: a network without peers, and the promises it makes.
 
-use super::failure;
-use crate::cli::{Context, Ended, words};
+use super::{failure, placement};
+use crate::cli::{Context, Ended};
 use crate::state::{NetworkRecord, Placement};
 use anyhow::Result;
 use clap::Args;
-use peercache_core::spec::{HashKind, NetworkName, OnDown, Replication, Vnodes};
+use peercache_core::spec::{
+    HashKind, HashTag, Ketama, KetamaProgram, KeyHash, NetworkName, OnDown, Replication, Vnodes,
+};
 
 /// Create a network without peers
 #[derive(Debug, Args)]
@@ -15,12 +17,19 @@ pub(in crate::cli) struct Create {
     /// Copies of each key, on different peers [default: 1]
     #[arg(long, short = 'r', value_name = "R")]
     replication: Option<Replication>,
-    /// Ring points per unit of weight [default: 100]
+    /// Ring points per unit of weight; ketama has its own [default: 100]
     #[arg(long, value_name = "V")]
     vnodes: Option<Vnodes>,
-    /// How points and keys are hashed: xxh3 or md5 [default: xxh3]
-    #[arg(long, value_parser = words::hash)]
+    /// How points and keys are hashed: xxh3, md5, ketama (as twemproxy places keys) or ketama-libmemcached
+    /// (as its KETAMA_WEIGHTED does) [default: xxh3]
+    #[arg(long)]
     hash: Option<HashKind>,
+    /// With ketama: how keys are hashed, in twemproxy's words [default: fnv1a_64; of libmemcached: md5]
+    #[arg(long, value_name = "HASH")]
+    key_hash: Option<KeyHash>,
+    /// With ketama: the two characters around the part of a key that alone is hashed
+    #[arg(long, value_name = "CHARACTERS")]
+    hash_tag: Option<HashTag>,
     /// What a read answers when no copy can be read: error or miss [default: error]
     #[arg(long, value_name = "POLICY")]
     on_down: Option<OnDown>,
@@ -32,7 +41,7 @@ impl Create {
         let placement = Placement {
             replication: self.replication.or(settings.replication).unwrap_or_default(),
             vnodes: self.vnodes.unwrap_or(settings.vnodes),
-            hash: self.hash.unwrap_or(settings.hash),
+            hash: self.hash(settings.hash)?,
             on_down: self.on_down.unwrap_or(settings.policy.on_down),
         };
         let record = NetworkRecord::new(self.name, placement);
@@ -49,11 +58,34 @@ impl Create {
         context.output.result(&record, text)?;
         Ok(Ended::Done)
     }
+
+    /// The hash with what belongs to it, or why the flags contradict each other.
+    fn hash(&self, default: HashKind) -> Result<HashKind> {
+        let hash = self.hash.unwrap_or(default);
+        let HashKind::Ketama(ketama) = hash else {
+            if self.key_hash.is_some() || self.hash_tag.is_some() {
+                let sentence = format!("--key-hash and --hash-tag belong to ketama, and the hash is {hash}");
+                return Err(failure(sentence, "add --hash ketama, or leave them out".to_owned()));
+            }
+            return Ok(hash);
+        };
+        if self.vnodes.is_some() {
+            let sentence = format!("--vnodes cannot be chosen with {hash}, which has 160 points");
+            return Err(failure(sentence, "leave --vnodes out".to_owned()));
+        }
+        if self.hash_tag.is_some() && ketama.program == KetamaProgram::Libmemcached {
+            let sentence = "libmemcached knows no hash tags".to_owned();
+            return Err(failure(sentence, "leave --hash-tag out, or use --hash ketama".to_owned()));
+        }
+        let key_hash = self.key_hash.unwrap_or(ketama.key_hash);
+        Ok(HashKind::Ketama(Ketama { key_hash, hash_tag: self.hash_tag, ..ketama }))
+    }
 }
 
 /// What the network promises, in a few lines (P-01, P-14, P-20, P-21).
 fn promises(network: &NetworkRecord) -> String {
-    let NetworkRecord { replication, vnodes, hash, on_down, .. } = network;
+    let NetworkRecord { replication, on_down, .. } = network;
+    let placement = placement(network);
     let copies = match replication.get() {
         1 => "one copy of each key: what a peer held is gone when it stops".to_owned(),
         copies => {
@@ -66,7 +98,7 @@ fn promises(network: &NetworkRecord) -> String {
     };
     format!(
         "  copies     {copies}\n  \
-           placement  {hash}, {vnodes} points per unit of weight: the same in every process and version\n  \
+           placement  {placement}: the same in every process and version\n  \
            writes     to every live copy at once; acknowledged when all of them confirmed\n  \
            reads      from the owner, else from the next copy; if none can be read: {unreadable}\n  \
            engines    memcached and embedded, in any mixture\n"

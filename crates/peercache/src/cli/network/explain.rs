@@ -1,6 +1,7 @@
 //! `network explain`: where a key belongs and why, what each copy is, and who would serve it now (P-51).
 
 use super::{KeyArgs, answer};
+use crate::cli::outage::{OutageView, outages};
 use crate::cli::{Context, Ended};
 use crate::output::{Table, quoted};
 use anyhow::Result;
@@ -8,6 +9,7 @@ use clap::Args;
 use peercache_client::Copy;
 use peercache_core::key::Key;
 use peercache_core::ring::hash_key;
+use peercache_core::spec::HashKind;
 use serde::Serialize;
 
 /// Explain where a key is and who serves it, without reading it
@@ -22,6 +24,8 @@ struct Explanation {
     network: String,
     key: String,
     hash: String,
+    /// How a ketama ring hashes keys.
+    key_hash: Option<String>,
     /// The key's position on the ring.
     position: u32,
     replication: u8,
@@ -38,6 +42,8 @@ struct CopyView {
     role: &'static str,
     phase: String,
     readable: bool,
+    /// Who missed writes on this peer.
+    outages: Vec<OutageView>,
     present: Option<bool>,
     item_bytes: Option<u64>,
     expires_in_s: Option<u64>,
@@ -56,20 +62,33 @@ impl Explain {
             network: network.name.to_string(),
             key: self.at.shown(),
             hash: network.hash.to_string(),
+            key_hash: key_hash(network.hash),
             position: hash_key(network.hash, key),
             replication: network.replication.get(),
             replicas: copies.iter().map(|copy| copy.peer.to_string()).collect(),
             serves: copies.iter().find(|copy| copy.serves).map(|copy| copy.peer.to_string()),
-            copies: copies.iter().enumerate().map(|(position, copy)| view(position, copy)).collect(),
+            copies: copies
+                .iter()
+                .enumerate()
+                .map(|(position, copy)| view(context, position, copy))
+                .collect::<Result<_>>()?,
         };
         context.output.result(&explanation, || text(&explanation))?;
         Ok(Ended::Done)
     }
 }
 
-fn view(position: usize, copy: &Copy) -> CopyView {
+fn key_hash(hash: HashKind) -> Option<String> {
+    match hash {
+        HashKind::Ketama(ketama) => Some(ketama.key_hash.to_string()),
+        HashKind::Xxh3 | HashKind::Md5 => None,
+    }
+}
+
+fn view(context: &Context, position: usize, copy: &Copy) -> Result<CopyView> {
     let item = copy.item.as_ref().ok().and_then(Option::as_ref);
-    CopyView {
+    Ok(CopyView {
+        outages: outages(context, &copy.peer)?,
         peer: copy.peer.to_string(),
         role: if position == 0 { "owner" } else { "replica" },
         phase: copy.phase.to_string(),
@@ -79,11 +98,16 @@ fn view(position: usize, copy: &Copy) -> CopyView {
         expires_in_s: item.and_then(|item| item.expires_in_s),
         idle_s: item.and_then(|item| item.idle_s),
         error: copy.item.as_ref().err().map(ToString::to_string),
-    }
+    })
 }
 
 fn text(explanation: &Explanation) -> String {
     let Explanation { key, hash, position, replication, replicas, .. } = explanation;
+    // A key that hits a point belongs to the next one, but on a ketama ring to that very point.
+    let (by, after) = match &explanation.key_hash {
+        Some(key_hash) => (format!("{hash} by {key_hash}"), "from there on"),
+        None => (hash.clone(), "after that"),
+    };
     let mut table = Table::new(["PEER", "ROLE", "PHASE", "COPY", "BYTES", "EXPIRES", "IDLE"]);
     for copy in &explanation.copies {
         let seconds = |value: Option<u64>| value.map_or("-".to_owned(), |seconds| format!("{seconds} s"));
@@ -102,15 +126,18 @@ fn text(explanation: &Explanation) -> String {
             seconds(copy.idle_s),
         ]);
     }
+    let missed: String = (explanation.copies.iter())
+        .flat_map(|copy| copy.outages.iter().map(|outage| outage.line(&copy.peer)))
+        .collect();
     let serves = match &explanation.serves {
         Some(peer) => format!("a read now asks {peer} first"),
         None => "no copy can be read now".to_owned(),
     };
     format!(
-        "key {key}: {hash} puts it at {position} of 4294967296\n\
-         the first {replication} distinct peers clockwise after that keep it, owner first: {}\n{}{serves}\n",
+        "key {key}: {by} puts it at {position} of 4294967296\n\
+         the first {replication} distinct peers clockwise {after} keep it, owner first: {}\n{}{serves}\n",
         quoted(replicas),
-        table.aligned()
+        table.aligned() + &missed
     )
 }
 

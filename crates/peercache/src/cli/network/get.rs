@@ -17,7 +17,7 @@ pub(in crate::cli) struct Get {
 impl Get {
     pub(super) async fn run(self, context: &Context) -> Result<Ended> {
         let key = self.at.key()?;
-        let connected = context.connect(&self.at.name)?;
+        let connected = context.connect_tidy(&self.at.name).await?;
         let got = connected.client.get(key).await;
         let Some(found) = answer(context, &self.at.name, got)? else { return Ok(Ended::NotDone) };
         if context.output.is_json() {

@@ -5,6 +5,7 @@ mod create;
 mod delete;
 mod explain;
 mod get;
+mod import;
 mod list;
 mod remove;
 mod set;
@@ -14,11 +15,12 @@ mod unset;
 use super::{Context, Ended};
 use crate::output::WithHint;
 use crate::output::{Failure, joined};
+use crate::state::NetworkRecord;
 use anyhow::Result;
 use clap::Subcommand;
 use peercache_client::{ReadError, WriteError};
 use peercache_core::key::Key;
-use peercache_core::spec::{NetworkName, PeerId};
+use peercache_core::spec::{HashKind, NetworkName, PeerId};
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 
@@ -26,6 +28,7 @@ use std::os::unix::ffi::OsStrExt;
 #[derive(Debug, Subcommand)]
 pub(super) enum Verb {
     Create(create::Create),
+    Import(import::Import),
     Delete(delete::Delete),
     List(list::List),
     Show(show::Show),
@@ -41,6 +44,7 @@ impl Verb {
     pub(super) async fn run(self, context: &Context) -> Result<Ended> {
         match self {
             Self::Create(create) => create.run(context),
+            Self::Import(import) => import.run(context).await,
             Self::Delete(delete) => delete.run(context),
             Self::List(list) => list.run(context),
             Self::Show(show) => show.run(context).await,
@@ -134,6 +138,15 @@ fn warn_of_missed(context: &Context, missed: &[PeerId]) {
         context
             .output
             .warn(format_args!("not confirmed by {list}, which may have kept what was there before"));
+    }
+}
+
+/// How a network places keys, in a few words.
+fn placement(network: &NetworkRecord) -> String {
+    let NetworkRecord { hash, vnodes, .. } = network;
+    match hash {
+        HashKind::Ketama(ketama) => format!("{hash}, {ketama}"),
+        HashKind::Xxh3 | HashKind::Md5 => format!("{hash}, {vnodes} points per unit of weight"),
     }
 }
 

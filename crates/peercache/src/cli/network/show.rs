@@ -1,5 +1,6 @@
 //! `network show`: a network's peers, where they are, how they stand, and how much of the ring each has.
 
+use crate::cli::outage::{OutageView, outages};
 use crate::cli::{Context, Ended};
 use crate::fleet::{Condition, condition, read_network, topology};
 use crate::output::Table;
@@ -8,7 +9,7 @@ use anyhow::Result;
 use clap::Args;
 use futures_util::future::try_join_all;
 use peercache_agent::supervise::stats;
-use peercache_core::spec::NetworkName;
+use peercache_core::spec::{HashKind, NetworkName};
 use serde::Serialize;
 
 /// Show a network: its peers, their phases and their exact shares of the keys
@@ -31,9 +32,13 @@ struct MemberView {
     address: String,
     engine: &'static str,
     weight: u32,
+    /// What its points on a ketama ring are made of, where that is not its id.
+    ring_name: Option<String>,
     /// `up`, `warming` or `down`, as this command finds it.
     phase: &'static str,
     state: String,
+    /// Who missed writes on it; until they are cleaned for, nobody reads it.
+    outages: Vec<OutageView>,
     /// The part of all keys that it owns, from 0 to 1.
     owned: f64,
     /// The part of all keys that it keeps a copy of, from 0 to 1.
@@ -63,8 +68,10 @@ async fn members(
             address: peer.address().to_string(),
             engine: peer.engine.as_str(),
             weight: peer.weight.get(),
+            ring_name: peer.ring_name.as_ref().map(ToString::to_string),
             phase: phase(context, peer, condition).await,
             state: condition.to_string(),
+            outages: outages(context, &peer.id)?,
             owned: share.owned,
             held: share.held,
         })
@@ -86,6 +93,10 @@ async fn phase(context: &Context, peer: &PeerRecord, condition: Condition) -> &'
 
 fn text(view: &NetworkView<'_>) -> String {
     let NetworkRecord { name, replication, vnodes, hash, on_down, .. } = view.network;
+    let hash = match hash {
+        HashKind::Ketama(ketama) => format!("{hash} ({ketama})"),
+        HashKind::Xxh3 | HashKind::Md5 => hash.to_string(),
+    };
     let head = format!(
         "network {name}: replication {replication}, vnodes {vnodes}, hash {hash}, on-down {on_down}\n"
     );
@@ -99,12 +110,20 @@ fn text(view: &NetworkView<'_>) -> String {
             member.address.clone(),
             member.engine.to_owned(),
             member.weight.to_string(),
-            member.phase.to_owned(),
+            if member.outages.is_empty() {
+                member.phase.to_owned()
+            } else {
+                format!("{}, not read", member.phase)
+            },
             percent(member.owned),
             percent(member.held),
         ]);
     }
-    head + &table.aligned()
+    let lines = view.members.iter().flat_map(|member| {
+        let line = |outage: &OutageView| outage.line(&member.id);
+        member.outages.iter().map(line)
+    });
+    head + &table.aligned() + &lines.collect::<String>()
 }
 
 fn percent(share: f64) -> String {

@@ -17,8 +17,9 @@ pub(in crate::cli) struct Unset {
 impl Unset {
     pub(super) async fn run(self, context: &Context) -> Result<Ended> {
         let key = self.at.key()?;
-        let connected = context.connect(&self.at.name)?;
+        let connected = context.connect_tidy(&self.at.name).await?;
         let deleted = connected.client.delete(key).await;
+        connected.leave_word(&deleted).await;
         let Some(deleted) = answer(context, &self.at.name, deleted)? else { return Ok(Ended::NotDone) };
         warn_of_missed(context, &deleted.missed);
         let names = |ids: &[peercache_core::spec::PeerId]| -> Vec<String> {

@@ -1,54 +1,70 @@
-//! `peer attach`: a daemon that somebody else runs becomes a peer.
+//! `peer attach`: daemons that somebody else runs become peers, all of them or none.
 
 use super::PeerView;
+use super::pairs::Pairs;
+use crate::cli::context::refuse_duplicates;
 use crate::cli::{Context, Ended, words};
-use crate::fleet::Condition;
+use crate::fleet::{Condition, record_attached};
 use crate::output::{Failure, WithHint};
 use crate::state::PeerRecord;
 use anyhow::Result;
 use clap::Args;
+use futures_util::future::try_join_all;
 use peercache_agent::supervise::stats;
-use peercache_core::spec::{PeerId, Weight};
-use std::net::SocketAddr;
+use peercache_core::spec::{PeerId, RingName, Weight};
+use serde_json::{Value, json};
 use std::time::Duration;
 
-/// How long the daemon may take to say its version.
+/// How long a daemon may take to say its version.
 const ANSWER_WITHIN: Duration = Duration::from_secs(2);
 
-/// Add a memcached that somebody else runs; it is never started or stopped by us
+/// Add memcacheds that somebody else runs; they are never started or stopped by us
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Attach {
-    /// The id it gets
-    #[arg(value_parser = words::peer_id)]
-    id: PeerId,
-    /// Where it listens
-    #[arg(value_name = "HOST:PORT", value_parser = words::address)]
-    address: SocketAddr,
-    /// Its share of a ring in proportion to the others'
+    #[command(flatten)]
+    peers: Pairs,
+    /// Their share of a ring in proportion to the others'
     #[arg(long, default_value_t)]
     weight: Weight,
+    /// What its fleet calls it on a ketama ring [default: HOST:PORT as typed, without the port 11211]
+    #[arg(long, value_name = "NAME")]
+    ring_name: Option<RingName>,
 }
 
 impl Attach {
     pub(super) async fn run(self, context: &Context) -> Result<Ended> {
-        let Self { id, address, weight } = self;
-        let asked = stats::version(address, ANSWER_WITHIN).await;
-        let version = asked.hint(|| format!("start it, or correct the address {address}"))?;
-        let record = PeerRecord::attached(id.clone(), address, weight);
-        context.state.change(|state| {
-            if state.peer(&id)?.is_some() {
-                let hint = context.command(&format!("peer detach {id}"));
-                return Err(anyhow::Error::from(Failure::new(format!("there is a peer {id} already"), hint)));
-            }
-            if let Some(twin) = state.peers()?.iter().find(|peer| peer.address() == address) {
-                let sentence = format!("{address} is peer {} already", twin.id);
-                return Err(Failure::new(sentence, "one daemon is one peer").into());
-            }
-            Ok(state.put_peer(&record)?)
-        })?;
-        let text =
-            || format!("attached {id}: memcached {version} at {address}; it is not ours to start or stop\n");
-        context.output.result(&PeerView::new(&record, Condition::Running, None), text)?;
+        let Pairs(mut named) = self.peers;
+        let ids: Vec<PeerId> = named.iter().map(|(id, _)| id.clone()).collect();
+        refuse_duplicates(&ids)?;
+        if let Some(name) = self.ring_name {
+            let [(_, only)] = named.as_mut_slice() else {
+                let sentence = "one ring name cannot be given to several peers";
+                return Err(Failure::new(sentence, "attach them one by one, or leave --ring-name out").into());
+            };
+            only.ring_name = name;
+        }
+        let versions = named.iter().map(|(_, daemon)| async {
+            let asked = stats::version(daemon.address, ANSWER_WITHIN).await;
+            asked.hint(|| format!("start it, or correct the address {}", daemon.address))
+        });
+        let versions = try_join_all(versions).await?;
+        let record = |(id, at): (PeerId, words::Daemon)| {
+            PeerRecord::attached(id, at.address, self.weight, at.ring_name)
+        };
+        let records: Vec<PeerRecord> = named.into_iter().map(record).collect();
+        context.state.change(|state| record_attached(state, &records))?;
+        let views = records.iter().map(|record| PeerView::new(record, Condition::Running, None));
+        // One peer is an object, as it was before several could be given.
+        let document = match views.map(|view| json!(view)).collect::<Vec<_>>() {
+            mut views if views.len() == 1 => views.remove(0),
+            views => Value::Array(views),
+        };
+        context.output.result(&document, || records.iter().zip(&versions).map(line).collect())?;
         Ok(Ended::Done)
     }
+}
+
+fn line((peer, version): (&PeerRecord, &String)) -> String {
+    let (id, address) = (&peer.id, peer.address());
+    format!("attached {id}: memcached {version} at {address}; it is not ours to start or stop\n")
 }

@@ -16,7 +16,7 @@ impl List {
     pub(super) async fn run(self, context: &Context) -> Result<Ended> {
         let (peers, networks) =
             context.state.read(|state| Ok::<_, StateError>((state.peers()?, state.networks()?)))?;
-        let views = try_join_all(peers.iter().map(|peer| PeerView::of(peer, &networks))).await?;
+        let views = try_join_all(peers.iter().map(|peer| PeerView::of(context, peer, &networks))).await?;
         context.output.list(&views, || {
             let header = ["ID", "ENGINE", "ADDRESS", "PID", "STATE", "MEMORY_MB", "WEIGHT", "NETWORK"];
             let mut table = Table::new(header);
@@ -26,7 +26,7 @@ impl List {
                     view.engine.to_owned(),
                     view.address.clone(),
                     or_dash(view.pid),
-                    view.state.clone(),
+                    view.state_shown(),
                     or_dash(view.memory_mb),
                     view.weight.to_string(),
                     or_dash(view.network.as_ref()),

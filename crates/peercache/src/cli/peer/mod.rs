@@ -4,12 +4,14 @@ mod attach;
 mod detach;
 mod list;
 mod logs;
+mod pairs;
 mod restart;
 mod show;
 mod start;
 mod stats;
 mod stop;
 
+use super::outage::{OutageView, outages};
 use super::{Context, Ended};
 use crate::fleet::{Condition, look, unknown_peer};
 use crate::state::{NetworkRecord, PeerRecord, StateError};
@@ -60,11 +62,14 @@ struct PeerView {
     state: String,
     memory_mb: Option<u32>,
     weight: u32,
+    ring_name: Option<String>,
     network: Option<String>,
     managed: bool,
     warming: bool,
     log: Option<String>,
     started_at: Option<String>,
+    /// Who missed writes on it; until they are cleaned for, nobody reads it.
+    outages: Vec<OutageView>,
 }
 
 impl PeerView {
@@ -80,17 +85,26 @@ impl PeerView {
             state: condition.to_string(),
             memory_mb: peer.memory_mb,
             weight: peer.weight.get(),
+            ring_name: peer.ring_name.as_ref().map(ToString::to_string),
             network,
             managed: peer.managed,
             warming: peer.warming,
             log: peer.log.clone(),
             started_at: peer.started_at.clone(),
+            outages: Vec::new(),
         }
     }
 
-    async fn of(peer: &PeerRecord, networks: &[NetworkRecord]) -> Result<Self> {
+    async fn of(context: &Context, peer: &PeerRecord, networks: &[NetworkRecord]) -> Result<Self> {
         let network = networks.iter().find(|network| network.peers.contains(&peer.id));
-        Ok(Self::new(peer, look(peer).await?, network.map(|network| network.name.to_string())))
+        let outages = outages(context, &peer.id)?;
+        let view = Self::new(peer, look(peer).await?, network.map(|network| network.name.to_string()));
+        Ok(Self { outages, ..view })
+    }
+
+    /// Its state in a table.
+    fn state_shown(&self) -> String {
+        if self.outages.is_empty() { self.state.clone() } else { format!("{}, not read", self.state) }
     }
 }
 

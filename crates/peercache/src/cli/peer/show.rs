@@ -20,7 +20,7 @@ impl Show {
     pub(super) async fn run(self, context: &Context) -> Result<Ended> {
         let peer = super::existing(context, &self.id)?;
         let networks = context.state.read(Reader::networks)?;
-        let view = PeerView::of(&peer, &networks).await?;
+        let view = PeerView::of(context, &peer, &networks).await?;
         context.output.list(&view, || {
             let mut table = Table::new(["FIELD", "VALUE"]);
             let mut row = |field: &str, value: String| table.row([field.to_owned(), value]);
@@ -28,9 +28,10 @@ impl Show {
             row("engine", view.engine.to_owned());
             row("address", view.address.clone());
             row("pid", or_dash(view.pid));
-            row("state", view.state.clone());
+            row("state", view.state_shown());
             row("memory_mb", or_dash(view.memory_mb));
             row("weight", view.weight.to_string());
+            row("ring_name", or_dash(view.ring_name.as_ref()));
             row("network", or_dash(view.network.as_ref()));
             row("run by", if view.managed { "peercache" } else { "somebody else (attached)" }.to_owned());
             row("warming", if view.warming { "yes" } else { "no" }.to_owned());

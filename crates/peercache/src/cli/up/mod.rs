@@ -68,7 +68,11 @@ impl Up {
             return Ok(Ended::Done);
         }
         let ids = ids_of(&started);
-        let ended = watch::until_interrupted(context, started, &mut signals).await;
+        // As long as this runs, peers that missed writes of commands that are gone are cleaned (P-11).
+        let ended = match context.connect(&network.name) {
+            Ok(_healed) => watch::until_interrupted(context, started, &mut signals).await,
+            Err(error) => Err(error),
+        };
         let all_stopped = stop_started(context, &ids).await;
         prepared.release(context)?;
         Ok(Ended::done_if(ended? == Ended::Done && all_stopped))

@@ -13,7 +13,7 @@ impl<'a> Keys<'a> {
     /// # Errors
     /// One of them is not a key.
     pub(super) fn behind(line: &'a [u8], skip: usize) -> Result<Self, KeyError> {
-        let rest = behind(line, skip);
+        let rest = words::behind(line, skip);
         words::split(rest).try_for_each(|word| Key::new(word).map(drop))?;
         Ok(Self(rest))
     }
@@ -22,14 +22,4 @@ impl<'a> Keys<'a> {
     pub fn iter(self) -> impl Iterator<Item = Key<'a>> {
         words::split(self.0).filter_map(|word| Key::new(word).ok())
     }
-}
-
-/// What is left of a line without its first `skip` words.
-fn behind(line: &[u8], skip: usize) -> &[u8] {
-    (0..skip).fold(line, |rest, _| {
-        let start = rest.iter().position(|&byte| byte != b' ').unwrap_or(rest.len());
-        let word = &rest[start..];
-        let end = word.iter().position(|&byte| byte == b' ').unwrap_or(word.len());
-        &word[end..]
-    })
 }

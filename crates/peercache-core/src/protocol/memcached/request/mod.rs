@@ -12,6 +12,7 @@ use crate::key::Key;
 use memchr::memchr;
 
 mod keys;
+mod meta;
 mod number;
 mod plain;
 mod store;
@@ -21,6 +22,7 @@ mod words;
 mod tests;
 
 pub use keys::Keys;
+pub use meta::{MetaFlags, MetaKey, MetaRequest, MetaVerb, Placement};
 use words::Words;
 
 /// The longest line, in bytes without its line feed; a multiget may have [`GET_LINE_BYTES_MAX`].
@@ -80,8 +82,9 @@ pub struct Refused<'a> {
     pub bytes: usize,
     /// How many bytes behind those are its body. They may not have come yet, and are not commands.
     pub swallow: u64,
-    /// The key whose old value must not be served any more: a `set` that failed would leave it there.
-    pub forget: Option<Key<'a>>,
+    /// The key whose old value must not be served any more: a `set` or `ms` that failed
+    /// would leave it there.
+    pub forget: Option<MetaKey<'a>>,
 }
 
 /// Why a connection cannot go on.
@@ -152,6 +155,29 @@ pub enum Versions {
     Shown,
     /// `get`, `gat`.
     Hidden,
+}
+
+/// The words of memcached that change the daemon itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AdminVerb {
+    /// `cache_memlimit`: how much memory it may use.
+    CacheMemlimit,
+    /// `extstore`: what it keeps on disk.
+    Extstore,
+    /// `lru`: how it chooses what to forget.
+    Lru,
+    /// `lru_crawler`: walks over all items, and lists them.
+    LruCrawler,
+    /// `misbehave`: tests its sandbox; only in debugging builds.
+    Misbehave,
+    /// `refresh_certs`: reads its certificates again.
+    RefreshCerts,
+    /// `shutdown`: ends it.
+    Shutdown,
+    /// `slabs`: moves its memory about.
+    Slabs,
+    /// `watch`: turns the connection into a log.
+    Watch,
 }
 
 /// What a client asks.
@@ -232,14 +258,23 @@ pub enum Request<'a> {
     },
     /// `stats`, with its argument or nothing.
     Stats(&'a [u8]),
+    /// `mg`, `ms`, `md`, `ma`.
+    Meta(MetaRequest<'a>),
     /// `me`: what is known of an item.
-    Inspect(Key<'a>),
+    Inspect(MetaKey<'a>),
     /// `mn`: answers `MN`, when all before it are answered.
     Noop,
     /// `version`.
     Version,
-    /// `shutdown`, which is never done.
-    Shutdown,
+    /// A word for whoever runs the daemon, not for those who use it.
+    Admin {
+        /// Which.
+        verb: AdminVerb,
+        /// What follows it, unchecked.
+        arguments: &'a [u8],
+        /// Whether to answer; memcached heeds it for some of them only.
+        answer: Answer,
+    },
     /// `quit`: close the connection.
     Quit,
 }
@@ -306,7 +341,10 @@ fn dispatch<'a>(line: &Line<'a>, behind: &'a [u8], limits: &Limits) -> Decoded<'
         b"append" => store(store::Form::Plain(StoreVerb::Append)),
         b"prepend" => store(store::Form::Plain(StoreVerb::Prepend)),
         b"cas" => store(store::Form::Cas),
-        b"ms" => store::refuse_meta(line),
+        b"mg" => meta::decode(line, MetaVerb::Get),
+        b"ms" => meta::decode_set(line, behind, limits),
+        b"md" => meta::decode(line, MetaVerb::Delete),
+        b"ma" => meta::decode(line, MetaVerb::Arithmetic),
         b"incr" => plain::count(line, CountVerb::Incr),
         b"decr" => plain::count(line, CountVerb::Decr),
         b"touch" => plain::touch(line),
@@ -317,10 +355,27 @@ fn dispatch<'a>(line: &Line<'a>, behind: &'a [u8], limits: &Limits) -> Decoded<'
         b"stats" => line.request(Request::Stats(line.words.at(1))),
         b"mn" => line.request(Request::Noop),
         b"version" => line.request(Request::Version),
-        b"shutdown" => line.request(Request::Shutdown),
         b"quit" => line.request(Request::Quit),
-        _ => unknown(line),
+        word => match admin_verb(word) {
+            Some(verb) => plain::admin(line, verb),
+            None => unknown(line),
+        },
     }
+}
+
+const fn admin_verb(word: &[u8]) -> Option<AdminVerb> {
+    Some(match word {
+        b"cache_memlimit" => AdminVerb::CacheMemlimit,
+        b"extstore" => AdminVerb::Extstore,
+        b"lru" => AdminVerb::Lru,
+        b"lru_crawler" => AdminVerb::LruCrawler,
+        b"misbehave" => AdminVerb::Misbehave,
+        b"refresh_certs" => AdminVerb::RefreshCerts,
+        b"shutdown" => AdminVerb::Shutdown,
+        b"slabs" => AdminVerb::Slabs,
+        b"watch" => AdminVerb::Watch,
+        _ => return None,
+    })
 }
 
 /// A web page can make a browser send a request to any port; what such a request carries is never executed.
@@ -336,7 +391,7 @@ fn unknown<'a>(line: &Line<'a>) -> Decoded<'a> {
 /// the answer for a line does not change while it arrives.
 fn line_bytes_max(input: &[u8]) -> usize {
     let head = &input[..input.len().min(LINE_BYTES_MAX)];
-    match Words::of(head).at(0) {
+    match words::split(head).next().unwrap_or_default() {
         b"get" | b"gets" | b"gat" | b"gats" | b"bget" => GET_LINE_BYTES_MAX,
         _ => LINE_BYTES_MAX,
     }

@@ -1,7 +1,8 @@
 //! Commands of one line.
 
 use super::number::{signed, unsigned};
-use super::{Answer, BAD_EXPTIME, BAD_FORMAT, CountVerb, Decoded, ERROR, Keys, Line, Request, Versions};
+use super::{AdminVerb, Answer, BAD_EXPTIME, BAD_FORMAT, CountVerb, Decoded, ERROR};
+use super::{Keys, Line, MetaKey, Request, Versions, words};
 use crate::key::Key;
 use core::ops::RangeInclusive;
 
@@ -106,12 +107,24 @@ pub(super) fn verbosity<'a>(line: &Line<'a>) -> Decoded<'a> {
     }
 }
 
-/// `me <key>`; what follows the key is for debugging and changes nothing.
+/// `me <key> [b]`; what else follows the key is for debugging and changes nothing.
 pub(super) fn inspect<'a>(line: &Line<'a>) -> Decoded<'a> {
-    match Key::new(line.words.at(1)) {
-        Ok(key) => line.request(Request::Inspect(key)),
-        Err(_) => line.refused(BAD_FORMAT),
-    }
+    let Ok(text) = Key::new(line.words.at(1)) else {
+        return line.refused(BAD_FORMAT);
+    };
+    let key = match line.words.at(2) {
+        b"b" => MetaKey::base64(text),
+        _ => Some(MetaKey::plain(text)),
+    };
+    key.map_or(line.refused(BAD_FORMAT), |key| line.request(Request::Inspect(key)))
+}
+
+/// A word for whoever runs the daemon. Whether such words are heard is not decided here, so neither is what
+/// has to follow them.
+pub(super) fn admin<'a>(line: &Line<'a>, verb: AdminVerb) -> Decoded<'a> {
+    let silent = words::split(words::behind(line.text, 1)).last() == Some(b"noreply");
+    let answer = if silent { Answer::Unwanted } else { Answer::Wanted };
+    line.request(Request::Admin { verb, arguments: words::behind(line.text, 1).trim_ascii_start(), answer })
 }
 
 /// If the line has as many arguments as it may, whether the last of them asks for silence.

@@ -4,7 +4,7 @@
 //! first question is whether that length can still be trusted.
 
 use super::number::{signed, unsigned};
-use super::{Answer, BAD_FORMAT, Decoded, ERROR, Limits, Line, Reason, Refused, Request, StoreVerb};
+use super::{Answer, BAD_FORMAT, Decoded, ERROR, Limits, Line, MetaKey, Reason, Refused, Request, StoreVerb};
 use crate::key::Key;
 
 /// The longest body that a client can announce, in bytes; memcached's limit, from its 32-bit length.
@@ -42,29 +42,53 @@ pub(super) fn decode<'a>(line: &Line<'a>, form: Form, behind: &'a [u8], limits: 
     let Some(header) = header(line, form) else {
         return refused(line, answer, BAD_FORMAT, body_bytes);
     };
+    let forget = matches!(header.verb, StoreVerb::Set).then_some(MetaKey::plain(header.key));
+    let body = match body(line, &Announced { body_bytes, answer, forget }, behind, limits) {
+        Ok(body) => body,
+        Err(decoded) => return decoded,
+    };
+    let Header { key, verb, flags, exptime } = header;
+    let request = Request::Store { verb, key, flags, exptime, value: body.value, answer };
+    Decoded::Request { request, bytes: body.bytes }
+}
+
+/// A body whose length is known.
+pub(super) struct Announced<'a> {
+    /// How long it is, without its line end.
+    pub(super) body_bytes: u64,
+    /// Whether to answer if it is refused.
+    pub(super) answer: Answer,
+    /// Whose old value must not be served any more if it is too large.
+    pub(super) forget: Option<MetaKey<'a>>,
+}
+
+/// A body that has come.
+pub(super) struct Body<'a> {
+    pub(super) value: &'a [u8],
+    /// How many bytes the whole request took.
+    pub(super) bytes: usize,
+}
+
+/// Takes the body of `line` from what has come `behind` it.
+pub(super) fn body<'a>(
+    line: &Line<'a>,
+    announced: &Announced<'a>,
+    behind: &'a [u8],
+    limits: &Limits,
+) -> Result<Body<'a>, Decoded<'a>> {
+    let &Announced { body_bytes, answer, forget } = announced;
     let Some(value_bytes) = usize::try_from(body_bytes).ok().filter(|&n| n <= limits.value_bytes_max) else {
-        let forget = matches!(header.verb, StoreVerb::Set).then_some(header.key);
-        return too_large(line, answer, body_bytes, forget);
+        return Err(too_large(line, answer, body_bytes, forget));
     };
     let bytes = line.bytes + value_bytes + 2;
     let Some(body) = behind.get(..value_bytes + 2) else {
-        return Decoded::Incomplete { bytes_needed: bytes };
+        return Err(Decoded::Incomplete { bytes_needed: bytes });
     };
     let (value, end) = body.split_at(value_bytes);
     if end != b"\r\n" {
-        return bad_chunk(answer, bytes);
+        return Err(bad_chunk(answer, bytes));
     }
-    let Header { key, verb, flags, exptime } = header;
-    Decoded::Request { request: Request::Store { verb, key, flags, exptime, value, answer }, bytes }
-}
-
-/// `ms <key> <bytes> <flag>*`, which is not spoken yet, but whose body must not be executed.
-pub(super) fn refuse_meta<'a>(line: &Line<'a>) -> Decoded<'a> {
-    match (line.words.count(), body_length(line.words.at(2))) {
-        (1, _) => line.refused(ERROR),
-        (_, Length::Known(bytes)) => refused(line, Answer::Wanted, ERROR, bytes),
-        _ => unknown_length(ERROR),
-    }
+    Ok(Body { value, bytes })
 }
 
 /// What the number of words says about the length of the body.
@@ -92,14 +116,17 @@ fn trusted_shape(line: &Line<'_>, form: Form) -> Shape {
     }
 }
 
-enum Length {
+/// What a client says about the length of a body.
+pub(super) enum Length {
+    /// So many bytes.
     Known(u64),
     /// A number, but of no body: none was sent.
     Negative,
+    /// No number, or none that a body can have.
     Unknown,
 }
 
-fn body_length(word: &[u8]) -> Length {
+pub(super) fn body_length(word: &[u8]) -> Length {
     match unsigned(word) {
         Some(bytes) if bytes <= BODY_BYTES_MAX => Length::Known(bytes),
         None if signed(word).is_some_and(i64::is_negative) => Length::Negative,
@@ -117,16 +144,26 @@ fn header<'a>(line: &Line<'a>, form: Form) -> Option<Header<'a>> {
     Some(Header { key, verb, flags, exptime: signed(line.words.at(3))? })
 }
 
-const fn unknown_length<'a>(answer: &'static str) -> Decoded<'a> {
+pub(super) const fn unknown_length<'a>(answer: &'static str) -> Decoded<'a> {
     Decoded::Close { answer: Some(answer), reason: Reason::BodyLengthUnknown }
 }
 
-fn refused<'a>(line: &Line<'_>, answer: Answer, words: &'static str, body_bytes: u64) -> Decoded<'a> {
+pub(super) fn refused<'a>(
+    line: &Line<'_>,
+    answer: Answer,
+    words: &'static str,
+    body_bytes: u64,
+) -> Decoded<'a> {
     let answer = (answer == Answer::Wanted).then_some(words);
     Decoded::Refused(Refused { answer, bytes: line.bytes, swallow: body_bytes + 2, forget: None })
 }
 
-fn too_large<'a>(line: &Line<'a>, answer: Answer, body_bytes: u64, forget: Option<Key<'a>>) -> Decoded<'a> {
+fn too_large<'a>(
+    line: &Line<'a>,
+    answer: Answer,
+    body_bytes: u64,
+    forget: Option<MetaKey<'a>>,
+) -> Decoded<'a> {
     let answer = (answer == Answer::Wanted).then_some("SERVER_ERROR object too large for cache");
     Decoded::Refused(Refused { answer, bytes: line.bytes, swallow: body_bytes + 2, forget })
 }

@@ -120,11 +120,14 @@ fn every_command_is_known() {
         (b"flush_all 10 noreply\r\n", Request::FlushAll { exptime: 10, answer }),
         (b"flush_all 10\r\n", Request::FlushAll { exptime: 10, answer: Answer::Wanted }),
         (b"verbosity 2 noreply\r\n", Request::Verbosity { level: 2, answer }),
-        (b"me k\r\n", Request::Inspect(k)),
+        (b"me k\r\n", Request::Inspect(MetaKey::plain(k))),
         (b"stats items\r\n", Request::Stats(b"items")),
         (b"mn\r\n", Request::Noop),
         (b"version\r\n", Request::Version),
-        (b"shutdown graceful\r\n", Request::Shutdown),
+        (
+            b"shutdown graceful\r\n",
+            Request::Admin { verb: AdminVerb::Shutdown, arguments: b"graceful", answer: Answer::Wanted },
+        ),
         (b"quit\r\n", Request::Quit),
     ];
     for (line, expected) in table {
@@ -173,7 +176,7 @@ fn a_body_that_cannot_exist_is_not_waited_for() {
 fn a_value_that_is_too_large_is_swallowed_and_its_predecessor_forgotten() {
     let body = "x".repeat(101);
     let log = whole(format!("set k 0 0 101\r\n{body}\r\nadd k 0 0 101\r\n{body}\r\nmn\r\n").as_bytes());
-    let set = "Some(\"SERVER_ERROR object too large for cache\"), forgets Some(Key(k))";
+    let set = "Some(\"SERVER_ERROR object too large for cache\"), forgets Some(MetaKey(k))";
     let add = "Some(\"SERVER_ERROR object too large for cache\"), forgets None";
     assert_eq!(log, [set, add, "Noop", "0 bytes left, 0 to swallow"]);
 }
@@ -224,16 +227,26 @@ fn piece() -> impl Strategy<Value = Vec<u8>> {
     let word =
         prop_oneof![Just(String::from("k")), Just("k".repeat(251)), Just("a b".into()), "[a-z\t]{1,9}"];
     let verb = prop::sample::select(vec!["set", "add", "cas", "append", "ms", "SET"]);
-    let tail = prop::sample::select(vec!["", " noreply", " 7", " 7 noreply", " junk"]);
+    let tail = prop::sample::select(vec!["", " noreply", " 7", " 7 noreply", " junk", " T0 q"]);
     let body = prop::collection::vec(any::<u8>(), 0..110);
     let store = (verb, word, number.clone(), number.clone(), tail, body.clone(), any::<bool>()).prop_map(
         |(verb, word, flags, exptime, tail, body, honest)| {
             let bytes = if honest { body.len() } else { body.len() / 2 };
-            let line = format!("{verb} {word} {flags} {exptime} {bytes}{tail}\r\n");
+            let line = match verb {
+                "ms" => format!("ms {word} {bytes} F{flags} T{exptime}{tail}\r\n"),
+                _ => format!("{verb} {word} {flags} {exptime} {bytes}{tail}\r\n"),
+            };
             [line.as_bytes(), &body, b"\r\n"].concat()
         },
     );
     let lines = vec![
+        "mg a v t Ox q",
+        "mg Zm9v b k",
+        "mg a v v",
+        "md a q I T30",
+        "ma n N0 J13 D7 M-",
+        "ma n Mx",
+        "watch",
         "get",
         "get a b",
         "gets a",

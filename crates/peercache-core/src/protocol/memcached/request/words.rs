@@ -40,3 +40,13 @@ impl<'a> Words<'a> {
 pub(super) fn split(line: &[u8]) -> impl Iterator<Item = &[u8]> {
     line.split(|&byte| byte == b' ').filter(|word| !word.is_empty())
 }
+
+/// What is left of a line without its first `skip` words.
+pub(super) fn behind(line: &[u8], skip: usize) -> &[u8] {
+    (0..skip).fold(line, |rest, _| {
+        let start = rest.iter().position(|&byte| byte != b' ').unwrap_or(rest.len());
+        let word = &rest[start..];
+        let end = word.iter().position(|&byte| byte == b' ').unwrap_or(word.len());
+        &word[end..]
+    })
+}

@@ -1,0 +1,114 @@
+//! The ledger on a real file system: what is written, what is found, and what others put there.
+
+use super::*;
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, symlink};
+
+fn peer() -> PeerId {
+    "p0".parse().unwrap()
+}
+
+fn seen(ledger: &Ledger) -> Vec<Standing> {
+    let mut standings: Vec<_> =
+        ledger.sight(&peer()).unwrap().into_iter().map(|found| found.standing).collect();
+    standings.sort_by_key(|standing| *standing as u8);
+    standings
+}
+
+#[test]
+fn p11_an_entry_is_its_writers_for_as_long_as_that_one_holds_it() {
+    let state = tempfile::tempdir().unwrap();
+    let (ours, theirs) = (Ledger::at(state.path()), Ledger::at(state.path()));
+    assert!(seen(&ours).is_empty());
+    let entry = ours.create(&peer()).unwrap();
+    assert_eq!(seen(&ours), [Standing::Ours]);
+    assert_eq!(seen(&theirs), [Standing::Held]);
+    let outage = &theirs.outages(&peer()).unwrap()[0];
+    assert_eq!((outage.pid, outage.is_held), (Some(std::process::id()), true));
+    drop(entry);
+    assert_eq!(seen(&theirs), [Standing::Abandoned]);
+    ours.remove(&peer()).unwrap();
+    assert!(seen(&theirs).is_empty());
+}
+
+#[test]
+fn p11_only_this_user_may_look_and_nothing_half_written_stays() {
+    let state = tempfile::tempdir().unwrap();
+    let ledger = Ledger::at(state.path());
+    let _entry = ledger.create(&peer()).unwrap();
+    let folder = ledger.outage_path().join("p0");
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!((mode(&ledger.outage_path()), mode(&folder)), (0o700, 0o700));
+    let names: Vec<_> = fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    assert_eq!(names.len(), 1, "{names:?}");
+    assert_eq!(mode(&names[0]), 0o600);
+}
+
+#[test]
+fn p11_whatever_lies_in_the_folder_counts_as_an_entry_of_somebody_who_is_gone() {
+    let state = tempfile::tempdir().unwrap();
+    let ledger = Ledger::at(state.path());
+    let folder = ledger.outage_path().join("p0");
+    fs::create_dir_all(folder.join("folder")).unwrap();
+    fs::write(folder.join("empty"), "").unwrap();
+    fs::write(folder.join("torn"), "{\"schema\":1,\"pi").unwrap();
+    fs::write(folder.join("binary"), [0xff; 9000]).unwrap();
+    symlink("/etc/hostname", folder.join("link")).unwrap();
+    fs::write(folder.join(".lock"), "").unwrap();
+    assert_eq!(seen(&ledger), [Standing::Abandoned; 5]);
+    assert_eq!(ledger.outages(&peer()).unwrap().len(), 5);
+    let names: Vec<_> = ledger.sight(&peer()).unwrap().into_iter().map(|found| found.name).collect();
+    ledger.remove_abandoned(&peer(), &names).unwrap();
+    assert!(seen(&ledger).is_empty());
+    assert!(Path::new("/etc/hostname").exists(), "the link went, not what it led to");
+}
+
+#[test]
+fn p11_a_folder_that_is_a_link_is_refused_and_named() {
+    let state = tempfile::tempdir().unwrap();
+    let elsewhere = tempfile::tempdir().unwrap();
+    let ledger = Ledger::at(state.path());
+    symlink(elsewhere.path(), ledger.outage_path()).unwrap();
+    for error in [ledger.create(&peer()).unwrap_err(), ledger.sight(&peer()).unwrap_err()] {
+        assert!(error.to_string().contains("outage"), "{error}");
+    }
+    assert_eq!(fs::read_dir(elsewhere.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn p31_one_at_a_time_cleans_a_peer() {
+    let state = tempfile::tempdir().unwrap();
+    let (one, other) = (Ledger::at(state.path()), Ledger::at(state.path()));
+    assert!(one.lock_return(&peer()).unwrap().is_some(), "there is nothing to lock");
+    let _entry = one.create(&peer()).unwrap();
+    let lock = one.lock_return(&peer()).unwrap();
+    assert!(lock.is_some());
+    assert!(other.lock_return(&peer()).unwrap().is_none());
+    drop(lock);
+    assert!(other.lock_return(&peer()).unwrap().is_some());
+}
+
+#[test]
+fn p18_a_pending_flush_is_kept_replaced_and_cleared() {
+    let state = tempfile::tempdir().unwrap();
+    let (ledger, network) = (Ledger::at(state.path()), "main".parse().unwrap());
+    assert_eq!(ledger.pending_flush(&network).unwrap(), None);
+    ledger.set_pending_flush(&network, 2_000_000_000).unwrap();
+    ledger.set_pending_flush(&network, 2_000_000_100).unwrap();
+    assert_eq!(Ledger::at(state.path()).pending_flush(&network).unwrap(), Some(2_000_000_100));
+    ledger.clear_pending_flush(&network).unwrap();
+    ledger.clear_pending_flush(&network).unwrap();
+    assert_eq!(ledger.pending_flush(&network).unwrap(), None);
+}
+
+#[test]
+fn p70_a_torn_pending_flush_is_named_and_not_replaced() {
+    let state = tempfile::tempdir().unwrap();
+    let ledger = Ledger::at(state.path());
+    let path = state.path().join("flush/main.json");
+    fs::create_dir(state.path().join("flush")).unwrap();
+    fs::write(&path, "{\"schema\":1,\"at_u").unwrap();
+    let error = ledger.pending_flush(&"main".parse().unwrap()).unwrap_err();
+    assert!(error.to_string().contains("flush/main.json"), "{error}");
+    assert!(path.exists());
+}

@@ -1,0 +1,216 @@
+//! Watches the outage ledger, so that this process stops reading a peer soon after another one missed a write
+//! on it (P-12), and learns when that peer was cleaned or its writer died.
+//!
+//! The kernel tells of changes in the folders (inotify). A writer that dies changes nothing there, and a
+//! message may be lost, so everything is looked at again once a second; where the kernel tells nothing, much
+//! more often.
+
+use crate::ledger::is_hidden;
+use crate::patient::Patient;
+use rustix::fd::{AsFd, OwnedFd};
+use rustix::fs::inotify::{self, CreateFlags, Reader, WatchFlags};
+use rustix::io::Errno;
+use std::collections::HashMap;
+use std::ffi::OsStr;
+use std::io;
+use std::mem::MaybeUninit;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
+
+/// The safety net, where the kernel tells of changes: also how soon a writer's death is noticed.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// Where it does not: half of the promised 100 ms.
+const LOOK_OFTEN: Duration = Duration::from_millis(50);
+
+/// Several hundred messages of the kernel at once.
+const MESSAGES_BYTES: usize = 16 * 1024;
+
+/// Looks at the ledger for as long as it is polled. `patients` share one ledger.
+pub(crate) async fn watch(patients: Arc<[Arc<Patient>]>) {
+    let mut eyes = Eyes::open();
+    loop {
+        // Watched before looked at: what happens after the look is told.
+        let pause = if eyes.settle_on(&patients) { LOOK_EVERY } else { LOOK_OFTEN };
+        patients.iter().for_each(|patient| look(patient));
+        tokio::select! {
+            () = tokio::time::sleep(pause) => {}
+            () = eyes.moved(&patients) => {}
+        }
+    }
+}
+
+fn look(patient: &Patient) {
+    if let Err(error) = patient.look() {
+        tracing::warn!(peer = %patient.peer().spec.id, "the outage ledger cannot be read: {error}");
+    }
+}
+
+/// The kernel's messages about the ledger's folders.
+struct Eyes {
+    messages: Option<OwnedFd>,
+    /// Which peer's folder each watch is on.
+    folders: HashMap<i32, usize>,
+}
+
+impl Eyes {
+    fn open() -> Self {
+        let messages = inotify::init(CreateFlags::NONBLOCK | CreateFlags::CLOEXEC);
+        if let Err(error) = &messages {
+            tracing::debug!("the kernel tells nothing of the outage ledger: {error}");
+        }
+        Self { messages: messages.ok(), folders: HashMap::new() }
+    }
+
+    /// Watches every folder there is, and where one is missing the one that it will appear in. Returns
+    /// whether every change will be told.
+    fn settle_on(&mut self, patients: &[Arc<Patient>]) -> bool {
+        let (Some(messages), Some(first)) = (&self.messages, patients.first()) else { return false };
+        let Some(ledger) = &first.ledger else { return false };
+        let outage = ledger.outage_path();
+        let mut all = true;
+        // From the outside in: what appears in between is found by the next step.
+        all &= watch_folder(messages, ledger.state_dir(), WatchFlags::empty()).is_ok();
+        match watch_folder(messages, &outage, WatchFlags::DONT_FOLLOW) {
+            Err(Errno::NOENT) => return all,
+            watched => all &= watched.is_ok(),
+        }
+        for (index, patient) in patients.iter().enumerate() {
+            let folder = outage.join(patient.peer().spec.id.as_str());
+            match watch_folder(messages, &folder, WatchFlags::DONT_FOLLOW) {
+                Ok(watch) => drop(self.folders.insert(watch, index)),
+                Err(Errno::NOENT) => {}
+                Err(_) => all = false,
+            }
+        }
+        all
+    }
+
+    /// Returns after something happened in a watched folder. An entry that came and went in between is noted
+    /// too: whoever cleaned the peer has made it forget.
+    async fn moved(&self, patients: &[Arc<Patient>]) {
+        let Some(messages) = &self.messages else { return std::future::pending().await };
+        if let Err(error) = readable(messages).await {
+            tracing::warn!("the kernel tells no more of the outage ledger: {error}");
+            return std::future::pending().await;
+        }
+        let mut buffer = [MaybeUninit::uninit(); MESSAGES_BYTES];
+        let mut reader = Reader::new(messages, &mut buffer);
+        while let Ok(message) = reader.next() {
+            let name = message.file_name().map(|name| OsStr::from_bytes(name.to_bytes()).to_owned());
+            let patient = self.folders.get(&message.wd()).and_then(|&index| patients.get(index));
+            if let (Some(patient), Some(name)) = (patient, name)
+                && !is_hidden(&name)
+                && patient.ledger.as_ref().is_some_and(|ledger| !ledger.is_own(&name))
+            {
+                patient.note_missed_elsewhere();
+            }
+        }
+    }
+}
+
+fn watch_folder(messages: &OwnedFd, path: &Path, more: WatchFlags) -> Result<i32, Errno> {
+    let happenings = WatchFlags::CREATE | WatchFlags::MOVED_TO | WatchFlags::MOVED_FROM | WatchFlags::DELETE;
+    let only_folders = WatchFlags::ONLYDIR | WatchFlags::EXCL_UNLINK;
+    inotify::add_watch(messages, path, happenings | only_folders | more)
+}
+
+#[allow(
+    deprecated,
+    reason = "tokio's only constructor without `unsafe`; deprecated for types whose descriptor may change or \
+              close early, which the borrow of an owned descriptor cannot"
+)]
+async fn readable(messages: &OwnedFd) -> io::Result<()> {
+    let messages = AsyncFd::with_interest(messages.as_fd(), Interest::READABLE)?;
+    messages.readable().await.map(|_| ())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ledger::Ledger;
+    use peercache_client::Network;
+    use peercache_core::spec::{
+        EngineKind, HashKind, NetworkSpec, PeerSpec, Policy, Replication, Vnodes, Weight,
+    };
+    use peercache_core::topology::Topology;
+
+    /// How long a test waits before it fails.
+    const PATIENCE: Duration = Duration::from_secs(30);
+
+    fn patients(state: &Path) -> Arc<[Arc<Patient>]> {
+        let peer = |id: &str| PeerSpec {
+            id: id.parse().unwrap(),
+            address: ([127, 0, 0, 1], 1).into(),
+            weight: Weight::default(),
+            engine: EngineKind::Memcached,
+            ring_name: None,
+        };
+        let spec = NetworkSpec {
+            name: "main".parse().unwrap(),
+            peers: ["p0", "p1"].map(peer).into(),
+            replication: Replication::new(2).unwrap(),
+            vnodes: Vnodes::default(),
+            hash: HashKind::Xxh3,
+            policy: Policy::default(),
+        };
+        let network = Network::new(Arc::new(Topology::build(&spec).unwrap()));
+        let ledger = Arc::new(Ledger::at(state));
+        (0..2).map(|index| Patient::new(&network, index, Some(&ledger))).collect()
+    }
+
+    /// Waits for messages of the kernel, and for nothing else, until `p1` stands as wanted.
+    async fn told_until(eyes: &mut Eyes, patients: &[Arc<Patient>], readable: bool) {
+        let told = async {
+            while patients[1].peer().cell.state().is_readable() != readable {
+                assert!(eyes.settle_on(patients), "every change is told");
+                patients.iter().for_each(|patient| look(patient));
+                if patients[1].peer().cell.state().is_readable() != readable {
+                    eyes.moved(patients).await;
+                }
+            }
+        };
+        tokio::time::timeout(PATIENCE, told).await.expect("the kernel tells");
+    }
+
+    #[tokio::test]
+    async fn p12_the_kernel_tells_of_an_entry_when_it_comes_and_when_it_goes() {
+        let state = tempfile::tempdir().unwrap();
+        let patients = patients(state.path());
+        let mut eyes = Eyes::open();
+        assert!(eyes.settle_on(&patients), "though there is no ledger yet");
+        let (other, id) = (Ledger::at(state.path()), "p1".parse().unwrap());
+        for _ in 0..3 {
+            let entry = other.create(&id).unwrap();
+            told_until(&mut eyes, &patients, false).await;
+            other.remove(&id).unwrap();
+            drop(entry);
+            told_until(&mut eyes, &patients, true).await;
+        }
+        assert!(patients[1].peer().cell.state().has_forgotten());
+        assert!(
+            patients[0].peer().cell.state().is_readable() && !patients[0].peer().cell.state().has_forgotten()
+        );
+    }
+
+    #[tokio::test]
+    async fn p12_an_entry_that_came_and_went_unseen_leaves_a_peer_that_has_forgotten() {
+        let state = tempfile::tempdir().unwrap();
+        let patients = patients(state.path());
+        let (other, id) = (Ledger::at(state.path()), "p1".parse().unwrap());
+        drop(other.create(&id).unwrap());
+        other.remove(&id).unwrap();
+        let mut eyes = Eyes::open();
+        eyes.settle_on(&patients);
+        drop(other.create(&id).unwrap());
+        other.remove(&id).unwrap();
+        tokio::time::timeout(PATIENCE, eyes.moved(&patients)).await.expect("the kernel tells");
+        patients.iter().for_each(|patient| look(patient));
+        assert!(patients[1].peer().cell.state().has_forgotten());
+        assert!(patients[1].peer().cell.state().is_readable());
+    }
+}

@@ -1,0 +1,30 @@
+//! Buffers that are used again: a request needs two or three, and allocating them would be most of its cost.
+
+/// How many are kept.
+const KEPT_MAX: usize = 4096;
+
+/// The largest that is kept, in bytes; one that held a large value gives its memory back.
+const KEPT_BYTES_MAX: usize = 4096;
+
+/// A worker's spare buffers.
+#[derive(Debug, Default)]
+pub(crate) struct Buffers {
+    spare: Vec<Vec<u8>>,
+}
+
+impl Buffers {
+    /// An empty buffer.
+    #[inline]
+    pub(crate) fn take(&mut self) -> Vec<u8> {
+        self.spare.pop().unwrap_or_default()
+    }
+
+    /// Gives one back.
+    #[inline]
+    pub(crate) fn put(&mut self, mut buffer: Vec<u8>) {
+        if buffer.capacity() > 0 && buffer.capacity() <= KEPT_BYTES_MAX && self.spare.len() < KEPT_MAX {
+            buffer.clear();
+            self.spare.push(buffer);
+        }
+    }
+}

@@ -1,0 +1,348 @@
+//! What happens to a worker's requests when peers answer, or do not: the side of the [hub](super::hub) that
+//! has sessions and no links.
+//!
+//! Answers arrive while their link is being read, so nothing can be asked of other peers here; what a gather
+//! wants asked next is noted in `todo`, and the hub sees to it before the turn ends.
+
+use super::buffers::Buffers;
+use super::counts::Counts;
+use super::everywhere::{self, Everywhere, Recorded};
+use super::known::Known;
+use super::op::Op;
+use super::say;
+use super::session::{Session, Stage};
+use super::slot::{One, Slot, Token, Work};
+use peercache_core::pipeline::Answered;
+use peercache_core::protocol::memcached::reply::{self, Reply};
+use peercache_core::protocol::memcached::request::Answer as Wanted;
+use peercache_core::protocol::memcached::response;
+use peercache_core::replication::{
+    Answer, Ask, BroadcastAnswer, BroadcastVerdict, Lost, Outcome, PeerSet, Positions, Step, Verdict,
+};
+use peercache_core::ring::PeerIndex;
+use peercache_core::router::{self, Mode};
+use slab::Slab;
+
+/// What a gather wants asked.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Todo {
+    /// These replicas of the one key of a slot.
+    One(Token, Positions, Ask),
+    /// The keys of a multiget that have to be asked elsewhere, or have not been asked yet.
+    Many(Token),
+}
+
+/// A worker's sessions and what they share.
+#[derive(Debug)]
+pub(crate) struct Core {
+    pub(crate) known: Known,
+    pub(crate) sessions: Slab<Session>,
+    pub(crate) buffers: Buffers,
+    pub(crate) counts: Counts,
+    pub(crate) todo: Vec<Todo>,
+    /// Sessions that have something to send, or may have ended.
+    pub(crate) dirty: Vec<u32>,
+    /// Answers that are held until an outage is on disk (P-11).
+    pub(crate) held: Vec<Token>,
+    /// Whether whoever heals has to look.
+    pub(crate) stirred: bool,
+}
+
+impl Core {
+    /// A peer answered, wholly or in part.
+    pub(crate) fn answered(&mut self, answered: Answered<'_, Token>) {
+        match answered {
+            Answered::Part(token, reply) => self.part(*token, &reply),
+            Answered::Last(token, reply) => self.last(token, &reply),
+        }
+    }
+
+    fn part(&mut self, token: Token, reply: &Reply<'_>) {
+        let Some(session) = self.sessions.get_mut(token.session as usize) else { return };
+        let Some(slot) = session.slot(token.slot) else { return };
+        match &mut slot.work {
+            Work::One(one) => {
+                let position = token.part as u8;
+                say::keep(&mut slot.answer, one.op, reply, self.known.tag(&one.set, position));
+                one.kept = Some(position);
+            }
+            Work::Many(many) => many.value(token.part, reply, &self.known),
+            Work::Done | Work::Everywhere(_) => {}
+        }
+    }
+
+    fn last(&mut self, token: Token, reply: &Reply<'_>) {
+        let Some(session) = self.sessions.get_mut(token.session as usize) else { return };
+        let Some(slot) = session.slot(token.slot) else { return };
+        match &mut slot.work {
+            Work::One(one) => {
+                let position = token.part as u8;
+                let outcome = match reply {
+                    // The value came before, as a part.
+                    Reply::End if one.kept == Some(position) => Outcome::Hit,
+                    _ => one.op.outcome(reply),
+                };
+                if keeps(one, position) {
+                    say::keep(&mut slot.answer, one.op, reply, self.known.tag(&one.set, position));
+                    one.kept = Some(position);
+                }
+                let topology = &self.known.topology;
+                let step = router::observe(topology, &one.set, &mut one.gather, position, outcome);
+                self.step(token, step, Some(reply));
+            }
+            Work::Many(many) => {
+                many.part_ended(token.part, reply, &self.known);
+                self.look_at_many(token);
+            }
+            Work::Everywhere(_) => {
+                let outcome = match reply {
+                    Reply::Refused(line) => Outcome::Refused(reply::refusal(line)),
+                    _ => Outcome::Done,
+                };
+                self.hear_everywhere(token, outcome);
+            }
+            Work::Done => {}
+        }
+    }
+
+    /// A peer did not answer in time, or not at all.
+    pub(crate) fn lost(&mut self, token: Token, lost: Lost) {
+        let Some(session) = self.sessions.get_mut(token.session as usize) else { return };
+        let Some(slot) = session.slot(token.slot) else { return };
+        match &mut slot.work {
+            Work::One(one) => {
+                let (topology, position) = (&self.known.topology, token.part as u8);
+                let outcome = Outcome::Lost(lost);
+                let step = router::observe(topology, &one.set, &mut one.gather, position, outcome);
+                self.step(token, step, None);
+            }
+            Work::Many(many) => {
+                many.part_lost(token.part, lost, &self.known);
+                self.look_at_many(token);
+            }
+            Work::Everywhere(_) => self.hear_everywhere(token, Outcome::Lost(lost)),
+            Work::Done => {}
+        }
+    }
+
+    /// Does, or notes, what a gather says comes next.
+    pub(crate) fn step(&mut self, token: Token, step: Step, reply: Option<&Reply<'_>>) {
+        match step {
+            Step::Pending => {}
+            Step::Ask(positions, ask) => self.todo.push(Todo::One(token, positions, ask)),
+            Step::Settled(verdict) => self.settle(token, verdict, reply),
+        }
+    }
+
+    /// Carries out a verdict, and tells the client unless the ledger has to be waited for.
+    fn settle(&mut self, token: Token, verdict: Verdict, reply: Option<&Reply<'_>>) {
+        let Some(one) = self.one(token) else { return };
+        let set = one.set;
+        let settled = router::settle(&self.known.topology, &set, &verdict);
+        for position in settled.cleared.iter() {
+            let peer = self.known.topology.peer(router::peer_at(&set, position));
+            tracing::info!(peer = %peer.spec.id, "unreadable: it may miss a write");
+        }
+        self.stirred |= !verdict.unreadable.is_empty();
+        if settled.unrecorded.is_empty() {
+            return self.tell(token, &verdict.answer, reply);
+        }
+        if let Some(one) = self.one(token) {
+            one.held = Some((verdict.answer, settled.unrecorded));
+            self.held.push(token);
+        }
+    }
+
+    fn one(&mut self, token: Token) -> Option<&mut One> {
+        match &mut self.sessions.get_mut(token.session as usize)?.slot(token.slot)?.work {
+            Work::One(one) => Some(one),
+            Work::Done | Work::Many(_) | Work::Everywhere(_) => None,
+        }
+    }
+
+    /// Looks again at the answers that are held for the ledger.
+    pub(crate) fn release_held(&mut self) {
+        for token in std::mem::take(&mut self.held) {
+            let Some(session) = self.sessions.get_mut(token.session as usize) else { continue };
+            let Some(slot) = session.slot(token.slot) else { continue };
+            let now = self.known.now;
+            let (peers, deadline) = match &slot.work {
+                Work::One(One { held: Some((_, positions)), set, deadline, .. }) => {
+                    let peers = positions.iter().map(|position| router::peer_at(set, position)).collect();
+                    (peers, *deadline)
+                }
+                Work::Everywhere(Everywhere { held: Some((_, peers)), deadline, .. }) => {
+                    (peers.clone(), *deadline)
+                }
+                _ => continue,
+            };
+            match everywhere::recorded(&peers, &self.known) {
+                Recorded::NotYet if now < deadline => self.held.push(token),
+                Recorded::NotYet | Recorded::Failed => self.tell_unrecorded(token, &peers),
+                Recorded::All => self.tell_held(token),
+            }
+        }
+    }
+
+    fn tell_held(&mut self, token: Token) {
+        let Some(session) = self.sessions.get_mut(token.session as usize) else { return };
+        match session.slot(token.slot).map(|slot| &mut slot.work) {
+            Some(Work::One(one)) => {
+                if let Some((answer, _)) = one.held.take() {
+                    self.tell(token, &answer, None);
+                }
+            }
+            Some(Work::Everywhere(everywhere)) => {
+                if let Some((verdict, _)) = everywhere.held.take() {
+                    self.tell_everywhere(token, &verdict.answer);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// The write is not acknowledged, because an outage is not on disk.
+    fn tell_unrecorded(&mut self, token: Token, peers: &PeerSet) {
+        let ids = peers.iter().map(|peer| self.known.topology.peer(peer).spec.id.to_string());
+        let ids = ids.collect::<Vec<_>>().join(", ");
+        let words = format!("cannot record the outage of {ids}, so this is not acknowledged");
+        let Some(session) = self.sessions.get_mut(token.session as usize) else { return };
+        if let Some(slot) = session.slot(token.slot) {
+            slot.answer.clear();
+            say::server_error(&mut slot.answer, &words);
+        }
+        self.counts.errors += 1;
+        self.finish(token);
+    }
+
+    /// There was nobody to ask.
+    pub(crate) fn nobody_to_flush(&mut self, token: Token) {
+        let Some(session) = self.sessions.get_mut(token.session as usize) else { return };
+        let Some(Slot { work: Work::Everywhere(everywhere), .. }) = session.slot(token.slot) else { return };
+        let verdict = everywhere.gather.expire();
+        self.settle_everywhere(token, verdict);
+    }
+
+    fn hear_everywhere(&mut self, token: Token, outcome: Outcome) {
+        let Some(session) = self.sessions.get_mut(token.session as usize) else { return };
+        let Some(Slot { work: Work::Everywhere(everywhere), .. }) = session.slot(token.slot) else { return };
+        if let Some(verdict) = everywhere.gather.observe(PeerIndex::new(token.part), outcome) {
+            self.settle_everywhere(token, verdict);
+        }
+    }
+
+    fn settle_everywhere(&mut self, token: Token, verdict: BroadcastVerdict) {
+        let unrecorded = router::settle_broadcast(&self.known.topology, &verdict);
+        self.stirred |= !verdict.unreadable.is_empty();
+        if unrecorded.is_empty() {
+            return self.tell_everywhere(token, &verdict.answer);
+        }
+        let Some(session) = self.sessions.get_mut(token.session as usize) else { return };
+        if let Some(Slot { work: Work::Everywhere(everywhere), .. }) = session.slot(token.slot) {
+            everywhere.held = Some((verdict, unrecorded));
+            self.held.push(token);
+        }
+    }
+
+    fn tell_everywhere(&mut self, token: Token, answer: &BroadcastAnswer) {
+        let Some(session) = self.sessions.get_mut(token.session as usize) else { return };
+        let Some(slot) = session.slot(token.slot) else { return };
+        if let Work::Everywhere(Everywhere { wanted: Wanted::Wanted, .. }) = &slot.work {
+            response::line(&mut slot.answer, everywhere::words(answer).as_bytes());
+        }
+        self.finish(token);
+    }
+
+    /// A multiget heard of keys: asks on, writes a window, or ends.
+    pub(crate) fn look_at_many(&mut self, token: Token) {
+        let Some(session) = self.sessions.get_mut(token.session as usize) else { return };
+        let (is_first, has_room) = (session.is_first(token.slot), session.has_room());
+        let Some((slot, out)) = session.slot_and_out(token.slot) else { return };
+        let Work::Many(many) = &mut slot.work else { return };
+        if many.wants_asking() {
+            return self.todo.push(Todo::Many(token));
+        }
+        if !many.is_window_done() {
+            return;
+        }
+        let target = if is_first && slot.answer.is_empty() { out } else { &mut slot.answer };
+        many.write_window(target);
+        if many.has_more() {
+            // Behind others, or while its client reads slowly, it goes on when there is room.
+            if is_first && has_room {
+                self.todo.push(Todo::Many(token));
+            }
+            return self.mark(token.session);
+        }
+        match many.trouble() {
+            Some(trouble) => say::server_error(target, trouble),
+            None => target.extend_from_slice(b"END\r\n"),
+        }
+        self.counts.cmd_get += many.hits + many.misses;
+        self.counts.get_hits += many.hits;
+        self.counts.get_misses += many.misses;
+        self.counts.errors += u64::from(many.trouble().is_some());
+        self.finish(token);
+    }
+
+    /// Tells the client what was decided.
+    fn tell(&mut self, token: Token, answer: &Answer, reply: Option<&Reply<'_>>) {
+        let Some(session) = self.sessions.get_mut(token.session as usize) else { return };
+        let is_first = session.is_first(token.slot);
+        let Some((slot, out)) = session.slot_and_out(token.slot) else { return };
+        let Work::One(one) = &slot.work else { return };
+        if !say::uses_kept(one, answer) {
+            slot.answer.clear();
+        }
+        // The usual case: it is this answer's turn, so it is written where it will be sent from.
+        let target = if is_first && slot.answer.is_empty() { out } else { &mut slot.answer };
+        say::one(target, one, answer, reply, &self.known);
+        self.counts.told(one.op, answer);
+        // The keys of one `gat` are requests of their own with one end. Behind an error in their middle nothing
+        // that is sent could be understood.
+        slot.is_last = matches!(one.op, Op::GetAndTouch { last: false, .. }) && !say::uses_kept(one, answer);
+        self.finish(token);
+    }
+
+    /// The slot's answer is complete.
+    pub(crate) fn finish(&mut self, token: Token) {
+        let Some(session) = self.sessions.get_mut(token.session as usize) else { return };
+        let Some(slot) = session.slot(token.slot) else { return };
+        let waiting = slot.answer.len();
+        self.counts.latency.record(self.known.now.saturating_sub(slot.started));
+        if let Work::One(one) = std::mem::replace(&mut slot.work, Work::Done) {
+            self.buffers.put(one.bytes.into_buffer());
+        }
+        session.note_waiting(waiting);
+        if session.is_first(token.slot) {
+            session.release(&mut self.buffers);
+            self.mark(token.session);
+        } else if session.is_over_budget() {
+            tracing::warn!(client = session.client, "cut: it asks for much and reads nothing");
+            session.hang_up();
+            self.mark(token.session);
+        }
+    }
+
+    /// The session has something to send, or may have ended.
+    pub(crate) fn mark(&mut self, session: u32) {
+        let Some(there) = self.sessions.get_mut(session as usize) else { return };
+        if there.stage == Stage::Gone {
+            // Nobody listens; what was released is not sent.
+            (there.out, there.sent) = (Vec::new(), 0);
+        }
+        if !there.is_dirty {
+            there.is_dirty = true;
+            self.dirty.push(session);
+        }
+    }
+}
+
+/// Whether this replica's answer may be what the client is told.
+fn keeps(one: &One, position: u8) -> bool {
+    match one.op.mode() {
+        Mode::Read | Mode::Fetch => true,
+        Mode::LeaderThen(_) => one.kept.is_none(),
+        Mode::WriteAll => one.kept.is_none_or(|kept| position < kept),
+    }
+}

@@ -1,0 +1,86 @@
+//! Reads from one client, while its session wants more; and goes on writing to it where its socket was full.
+
+use super::{Client, READ_BYTES_MAX, Worker};
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, ready};
+use tokio::io::ReadBuf;
+
+/// The task of one client; ends when its session is over.
+pub(super) async fn converse(worker: Rc<Worker>, id: u32, client: Rc<Client>) {
+    poll_fn(|cx| poll(&worker, id, &client, cx)).await;
+    // The socket closes with the last that holds it.
+    let mut stream = client.stream.borrow_mut();
+    let shut = poll_fn(|cx| Pin::new(&mut **stream).poll_shutdown(cx)).await;
+    if let Err(error) = shut {
+        tracing::trace!(%error, "the client was gone already");
+    }
+}
+
+fn poll(worker: &Worker, id: u32, client: &Client, cx: &mut Context<'_>) -> Poll<()> {
+    if client.is_over.get() {
+        return Poll::Ready(());
+    }
+    if client.is_blocked.get() && poll_write(worker, id, client, cx).is_ready() {
+        client.is_blocked.set(false);
+        worker.with_hub(|hub| hub.touch(id));
+    }
+    loop {
+        if !wants_input(worker, id, cx) {
+            return Poll::Pending;
+        }
+        let mut scratch = worker.scratch.borrow_mut();
+        let mut buffer = ReadBuf::new(&mut scratch);
+        let read = Pin::new(&mut **client.stream.borrow_mut()).poll_read(cx, &mut buffer);
+        match ready!(read) {
+            Ok(()) if buffer.filled().is_empty() => worker.with_hub(|hub| hub.client_ended(id)),
+            Ok(()) => {
+                worker.with_hub(|hub| hub.client_input(id, buffer.filled()));
+                if buffer.filled().len() == READ_BYTES_MAX {
+                    // There may be more; others have their turn first.
+                    cx.waker().wake_by_ref();
+                    return Poll::Pending;
+                }
+            }
+            Err(error) => {
+                tracing::debug!(%error, "a connection was lost");
+                worker.with_hub(|hub| hub.client_gone(id));
+            }
+        }
+    }
+}
+
+/// Whether the session takes more; if not, it wakes this task when it does.
+fn wants_input(worker: &Worker, id: u32, cx: &mut Context<'_>) -> bool {
+    let mut hub = worker.hub.borrow_mut();
+    let Some(session) = hub.session(id) else { return false };
+    match &session.reader {
+        Some(reader) if reader.will_wake(cx.waker()) => {}
+        _ => session.reader = Some(cx.waker().clone()),
+    }
+    session.wants_input()
+}
+
+/// Sends what the session has to send; ready when that was all, or nobody takes it any more.
+pub(super) fn poll_write(worker: &Worker, id: u32, client: &Client, cx: &mut Context<'_>) -> Poll<()> {
+    let mut hub = worker.hub.borrow_mut();
+    loop {
+        let Some(session) = hub.session(id) else { return Poll::Ready(()) };
+        let unsent = &session.out[session.sent..];
+        if unsent.is_empty() {
+            return Poll::Ready(());
+        }
+        let written = Pin::new(&mut **client.stream.borrow_mut()).poll_write(cx, unsent);
+        match ready!(written) {
+            Ok(bytes) if bytes > 0 => {
+                session.note_sent(bytes);
+                hub.note_written(bytes);
+            }
+            _ => {
+                hub.client_gone(id);
+                return Poll::Ready(());
+            }
+        }
+    }
+}

@@ -1,0 +1,195 @@
+//! Moves a worker's bytes: one task for each client and each peer reads, one flusher writes.
+//!
+//! Nothing is decided here. Whatever is read goes to the [`Hub`] and is worked through at once; what that leaves
+//! to be sent is sent by the flusher, which runs after every task that was ready, so the answers to many
+//! requests leave in one write for each socket. All tasks of a worker run on one thread, and none holds a borrow
+//! of the hub while it waits.
+
+mod client;
+mod flush;
+mod peer;
+
+use super::hub::Hub;
+use crate::door::{Intake, Seat, Socket};
+use flush::Flusher;
+use peercache_client::Network;
+use std::cell::{Cell, RefCell};
+use std::io;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::Waker;
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpStream, UnixStream};
+use tokio::sync::Notify;
+use tokio::time::timeout;
+
+/// How long clients have to take their last answers when the proxy stops.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// How much one read takes at most.
+const READ_BYTES_MAX: usize = 64 * 1024;
+
+/// A socket.
+trait Duplex: AsyncRead + AsyncWrite + Unpin {}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Duplex for S {}
+
+type Stream = RefCell<Box<dyn Duplex>>;
+
+/// A client's socket.
+struct Client {
+    stream: Stream,
+    /// The socket takes no more for now: the client's own task goes on when it does.
+    is_blocked: Cell<bool>,
+    /// The session is over.
+    is_over: Cell<bool>,
+    _seat: Seat,
+}
+
+/// The connection to a peer, while there is one.
+struct Connection {
+    stream: Stream,
+    /// Why it cannot be written to any more.
+    broken: RefCell<Option<io::Error>>,
+    /// Wakes whoever reads from it.
+    reader: RefCell<Option<Waker>>,
+}
+
+/// What the tasks of a worker share.
+struct Worker {
+    hub: RefCell<Hub>,
+    network: Arc<Network>,
+    /// Where reads go: what is read is used up before anything else runs.
+    scratch: RefCell<Box<[u8]>>,
+    /// By session.
+    clients: RefCell<Vec<Option<Rc<Client>>>>,
+    /// By peer.
+    connections: RefCell<Vec<Option<Rc<Connection>>>>,
+    /// Wakes a peer's task to connect; by peer.
+    wanted: Vec<Notify>,
+    flusher: RefCell<Option<Waker>>,
+    /// Clients that are connected.
+    count: Cell<usize>,
+    /// Told when the last client has gone.
+    emptied: Notify,
+}
+
+impl Worker {
+    /// Has the flusher run after everything that is ready.
+    fn wake_flusher(&self) {
+        if let Some(flusher) = self.flusher.borrow_mut().take() {
+            flusher.wake();
+        }
+    }
+
+    /// Lets the hub work at the time it is now.
+    fn with_hub<R>(&self, work: impl FnOnce(&mut Hub) -> R) -> R {
+        let mut hub = self.hub.borrow_mut();
+        hub.set_now(self.network.now());
+        let result = work(&mut hub);
+        drop(hub);
+        self.wake_flusher();
+        result
+    }
+
+    fn client(&self, id: u32) -> Option<Rc<Client>> {
+        self.clients.borrow().get(id as usize)?.clone()
+    }
+
+    /// Forgets a client whose session is over; its socket closes when its task ends.
+    fn forget(&self, id: u32) {
+        let client = self.clients.borrow_mut().get_mut(id as usize).and_then(Option::take);
+        if let Some(client) = client {
+            client.is_over.set(true);
+            self.count.set(self.count.get() - 1);
+            if self.count.get() == 0 {
+                self.emptied.notify_waiters();
+            }
+        }
+    }
+}
+
+/// Serves clients over the network until no new ones come and the last has gone.
+pub(crate) async fn run(hub: Hub, network: Arc<Network>, mut intake: Intake) {
+    let peers = network.topology().peers().len();
+    let worker = Rc::new(Worker {
+        hub: RefCell::new(hub),
+        network,
+        scratch: RefCell::new(vec![0; READ_BYTES_MAX].into_boxed_slice()),
+        clients: RefCell::default(),
+        connections: RefCell::new((0..peers).map(|_| None).collect()),
+        wanted: (0..peers).map(|_| Notify::new()).collect(),
+        flusher: RefCell::default(),
+        count: Cell::new(0),
+        emptied: Notify::new(),
+    });
+    let mut tasks = tokio::task::JoinSet::new();
+    tasks.spawn_local(Flusher::new(Rc::clone(&worker)));
+    tasks.spawn_local(listen_for_stirs(Rc::clone(&worker)));
+    for index in 0..peers {
+        tasks.spawn_local(peer::drive(Rc::clone(&worker), index));
+    }
+    while let Some((socket, seat)) = intake.sockets.recv().await {
+        match open(socket) {
+            Ok((stream, name)) => welcome(&worker, stream, name, seat),
+            Err(error) => tracing::debug!(%error, "a connection was lost before it was served"),
+        }
+    }
+    // The sender is gone, so the acceptor was told to drain.
+    drop(intake.drains);
+    drain(&worker).await;
+    tasks.shutdown().await;
+}
+
+fn open(socket: Socket) -> io::Result<(Box<dyn Duplex>, String)> {
+    Ok(match socket {
+        Socket::Tcp(socket) => {
+            let name = socket.peer_addr()?.to_string();
+            (Box::new(TcpStream::from_std(socket)?), name)
+        }
+        Socket::Unix(socket) => (Box::new(UnixStream::from_std(socket)?), "a Unix socket".to_owned()),
+    })
+}
+
+fn welcome(worker: &Rc<Worker>, stream: Box<dyn Duplex>, name: String, seat: Seat) {
+    let id = worker.hub.borrow_mut().open_session(name);
+    let stream = RefCell::new(stream);
+    let (is_blocked, is_over) = (Cell::new(false), Cell::new(false));
+    let client = Rc::new(Client { stream, is_blocked, is_over, _seat: seat });
+    let mut clients = worker.clients.borrow_mut();
+    let places = clients.len().max(id as usize + 1);
+    clients.resize(places, None);
+    clients[id as usize] = Some(Rc::clone(&client));
+    worker.count.set(worker.count.get() + 1);
+    tokio::task::spawn_local(client::converse(Rc::clone(worker), id, client));
+}
+
+/// A change of the network concerns answers that are held, and peers that may have to be probed.
+async fn listen_for_stirs(worker: Rc<Worker>) {
+    loop {
+        let mut stirred = std::pin::pin!(worker.network.stirred());
+        stirred.as_mut().enable();
+        worker.with_hub(Hub::look_at_held);
+        stirred.await;
+    }
+}
+
+/// Answers what was asked, and closes every connection.
+async fn drain(worker: &Worker) {
+    worker.with_hub(Hub::end_all);
+    let all_gone = async {
+        loop {
+            let mut emptied = std::pin::pin!(worker.emptied.notified());
+            emptied.as_mut().enable();
+            if worker.count.get() == 0 {
+                return;
+            }
+            emptied.await;
+        }
+    };
+    if timeout(DRAIN_TIMEOUT, all_gone).await.is_err() {
+        let clients = worker.count.get();
+        tracing::warn!(clients, "closing connections that do not take their answers");
+    }
+}

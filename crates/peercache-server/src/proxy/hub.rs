@@ -1,0 +1,364 @@
+//! One worker of the proxy without sockets: bytes of clients and peers go in, bytes for clients and peers come
+//! out, and time passes by being told.
+//!
+//! Sessions and links meet here and nowhere else. Whatever arrives is worked through to its end in one *turn*:
+//! requests are begun, answers find their slots, and what has to be asked next is asked. What there is to send
+//! is left in buffers and noted as dirty; whoever owns the sockets sends it once, after all that was ready has
+//! been taken in. That is the only flush.
+
+use super::core::{Core, Todo};
+use super::counts::Counts;
+use super::known::Known;
+use super::session::{Session, Stage};
+use super::shared::Shared;
+use super::slot::{Token, Work};
+use peercache_client::direct::{DirectError, Greeting};
+use peercache_core::health::{Identified, Transition};
+use peercache_core::link::{Busy, End, Link, Next};
+use peercache_core::pipeline::{Malformed, PipelineLimits};
+use peercache_core::protocol::memcached::command::Dialect;
+use peercache_core::replication::Lost;
+use peercache_core::topology::Topology;
+use slab::Slab;
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A peer as a worker has it.
+#[derive(Debug)]
+pub(crate) struct Peer {
+    pub(crate) link: Link<Token>,
+    pub(crate) dialect: Dialect,
+    /// Whether the flusher knows that there is something to send.
+    is_dirty: bool,
+}
+
+/// One worker without sockets.
+#[derive(Debug)]
+pub(crate) struct Hub {
+    pub(super) core: Core,
+    pub(super) peers: Vec<Peer>,
+    /// Sessions whose next request waits for a link to drain.
+    pub(super) parked: VecDeque<u32>,
+    /// For each peer, the keys of a multiget that it is about to be asked; empty between uses.
+    pub(super) by_peer: Vec<Vec<u16>>,
+    /// Peers with something to send.
+    dirty_peers: Vec<usize>,
+    pub(super) shared: Arc<Shared>,
+    /// Which of the workers this is.
+    pub(super) number: usize,
+}
+
+impl Hub {
+    /// A worker with no clients and no connections.
+    pub(crate) fn new(topology: Arc<Topology>, shared: Arc<Shared>, number: usize) -> Self {
+        let silence = topology.policy().silence;
+        let peer = |peer: &peercache_core::topology::TopologyPeer| Peer {
+            link: Link::new(Arc::clone(&peer.cell), PipelineLimits::default(), silence),
+            dialect: Dialect::Classic,
+            is_dirty: false,
+        };
+        let peers: Vec<_> = topology.peers().iter().map(peer).collect();
+        Self {
+            by_peer: peers.iter().map(|_| Vec::new()).collect(),
+            peers,
+            core: Core {
+                known: Known::new(topology),
+                sessions: Slab::new(),
+                buffers: super::buffers::Buffers::default(),
+                counts: Counts::default(),
+                todo: Vec::new(),
+                dirty: Vec::new(),
+                held: Vec::new(),
+                stirred: false,
+            },
+            parked: VecDeque::new(),
+            dirty_peers: Vec::new(),
+            shared,
+            number,
+        }
+    }
+
+    /// The time, for all that happens until it is told again.
+    pub(crate) fn set_now(&mut self, now: Duration) {
+        self.core.known.now = now;
+    }
+
+    /// A client has come.
+    pub(crate) fn open_session(&mut self, client: String) -> u32 {
+        self.core.sessions.insert(Session::new(client)) as u32
+    }
+
+    /// A session.
+    pub(crate) fn session(&mut self, id: u32) -> Option<&mut Session> {
+        self.core.sessions.get_mut(id as usize)
+    }
+
+    /// The client has said all that it will.
+    pub(crate) fn client_ended(&mut self, id: u32) {
+        if let Some(session) = self.session(id).filter(|session| session.stage == Stage::Open) {
+            session.stage = Stage::Ending;
+        }
+        self.core.mark(id);
+    }
+
+    /// Nobody listens to the session any more.
+    pub(crate) fn client_gone(&mut self, id: u32) {
+        if let Some(session) = self.session(id) {
+            session.hang_up();
+        }
+        self.core.mark(id);
+    }
+
+    /// Every client is answered what it has asked, and no more.
+    pub(crate) fn end_all(&mut self) {
+        let ids: Vec<_> = self.core.sessions.iter().map(|(id, _)| id as u32).collect();
+        ids.into_iter().for_each(|id| self.client_ended(id));
+    }
+
+    /// The session has to be looked at again.
+    pub(crate) fn touch(&mut self, id: u32) {
+        self.core.mark(id);
+    }
+
+    /// The session's socket is full: whoever waits for it touches the session again.
+    pub(crate) fn touch_later(&mut self, id: u32) {
+        if let Some(session) = self.session(id) {
+            session.is_dirty = false;
+        }
+    }
+
+    /// Wakes whoever reads from the client.
+    pub(crate) fn wake_reader(&mut self, id: u32) {
+        if let Some(reader) = self.session(id).and_then(|session| session.reader.take()) {
+            reader.wake();
+        }
+    }
+
+    /// So many bytes were sent to a client.
+    pub(crate) fn note_written(&mut self, bytes: usize) {
+        self.core.counts.bytes_written += bytes as u64;
+    }
+
+    /// Whether there is something to send.
+    pub(crate) fn is_dirty(&self) -> bool {
+        !self.core.dirty.is_empty() || !self.dirty_peers.is_empty()
+    }
+
+    /// Takes out the sessions that have something to send or may have ended.
+    pub(crate) fn take_dirty_sessions(&mut self, into: &mut Vec<u32>) {
+        into.append(&mut self.core.dirty);
+    }
+
+    /// Takes out the peers that have something to be sent.
+    pub(crate) fn take_dirty_peers(&mut self, into: &mut Vec<usize>) {
+        for &peer in &self.dirty_peers {
+            self.peers[peer].is_dirty = false;
+        }
+        into.append(&mut self.dirty_peers);
+    }
+
+    /// Called when the session's output was sent as far as the socket takes it. Tells whether the session is
+    /// over, and then forgets it.
+    pub(crate) fn sent(&mut self, id: u32) -> bool {
+        let Some(session) = self.core.sessions.get_mut(id as usize) else { return true };
+        session.is_dirty = false;
+        if session.parked_at.is_some() && session.has_room() && !self.parked.contains(&id) {
+            self.resume(id);
+        }
+        self.go_on_with_many(id);
+        self.turn();
+        let Some(session) = self.core.sessions.get_mut(id as usize) else { return true };
+        if session.wants_input()
+            && let Some(reader) = session.reader.take()
+        {
+            reader.wake();
+        }
+        let is_over = match session.stage {
+            Stage::Open => false,
+            Stage::Ending => session.is_settled() && session.out.is_empty() && session.parked_at.is_none(),
+            Stage::Cut => session.is_settled() && session.out.is_empty(),
+            Stage::Gone => session.is_settled(),
+        };
+        if is_over {
+            let session = self.core.sessions.remove(id as usize);
+            session.reader.into_iter().for_each(std::task::Waker::wake);
+        }
+        is_over
+    }
+
+    /// What to do about the link to a peer.
+    pub(crate) fn poll_peer(&mut self, peer: usize) -> Next {
+        let now = self.core.known.now;
+        self.peers[peer].link.poll(now)
+    }
+
+    /// A connection to a peer stands.
+    pub(crate) fn peer_connected(&mut self, index: usize, greeting: &Greeting) {
+        let Self { core, peers, .. } = self;
+        let (peer, now) = (&mut peers[index], core.known.now);
+        let lost = |token, lost| core.lost(token, lost);
+        let identified = peer.link.handle_connected(greeting.incarnation, now, lost);
+        peer.dialect = greeting.dialect;
+        core.known.met(index);
+        if identified == Identified::New {
+            let spec = &core.known.topology.peers()[index].spec;
+            tracing::info!(peer = %spec.id, address = %spec.address, "another incarnation answers");
+        }
+        self.mark_peer(index);
+        self.pass_on_news(index);
+    }
+
+    /// A peer could not be connected to.
+    pub(crate) fn peer_not_connected(&mut self, index: usize, error: &DirectError) {
+        let Self { core, peers, .. } = self;
+        let (link, now, chance) = (&mut peers[index].link, core.known.now, rand::random());
+        core.known.troubles[index] = Some(error.to_string());
+        if error.is_our_own() {
+            link.handle_unable(now, chance, |token, lost| core.lost(token, lost));
+        } else {
+            link.handle_refused(now, chance, |token, lost| core.lost(token, lost));
+        }
+        self.pass_on_news(index);
+    }
+
+    /// The connection to a peer has ended.
+    pub(crate) fn peer_ended(&mut self, index: usize, end: End, trouble: String) {
+        let Self { core, peers, .. } = self;
+        core.known.troubles[index] = Some(trouble);
+        peers[index].link.handle_end(end, |token, lost| core.lost(token, lost));
+        self.pass_on_news(index);
+    }
+
+    /// A peer sent something.
+    pub(crate) fn peer_input(&mut self, index: usize, bytes: &[u8]) -> Result<(), Malformed> {
+        let Self { core, peers, .. } = self;
+        let now = core.known.now;
+        let handled = peers[index].link.handle_input(bytes, now, |answered| core.answered(answered));
+        self.pass_on_news(index);
+        handled
+    }
+
+    /// Moves what a peer is to be sent behind `out`.
+    pub(crate) fn peer_output(&mut self, index: usize, out: &mut Vec<u8>) {
+        let Self { core, peers, .. } = self;
+        let now = core.known.now;
+        peers[index].link.take_output(now, out, |token, lost| core.lost(token, lost));
+        self.turn();
+    }
+
+    /// When [`Self::alarm`] may have something to do.
+    pub(crate) fn next_alarm(&self) -> Option<Duration> {
+        let request = self.core.known.topology.policy().request;
+        let parked = self.parked.front().and_then(|&id| self.core.sessions.get(id as usize));
+        let parked = parked.and_then(|session| Some(session.parked_at? + request));
+        let held = (!self.core.held.is_empty()).then(|| self.core.known.now + request / 4);
+        let links = self.peers.iter().filter_map(|peer| peer.link.next_alarm());
+        links.chain(parked).chain(held).min()
+    }
+
+    /// Time has passed.
+    pub(crate) fn alarm(&mut self) {
+        for index in 0..self.peers.len() {
+            let Self { core, peers, .. } = self;
+            let now = core.known.now;
+            peers[index].link.handle_alarm(now, |token, lost| core.lost(token, lost));
+            self.pass_on_news(index);
+        }
+        self.look_at_held();
+    }
+
+    /// The network was stirred: an outage may be on disk now.
+    pub(crate) fn look_at_held(&mut self) {
+        self.core.release_held();
+        self.turn();
+    }
+
+    /// Whether whoever heals has to look; asked once.
+    pub(crate) fn take_stirred(&mut self) -> bool {
+        std::mem::take(&mut self.core.stirred)
+    }
+
+    /// Makes the counts readable for others.
+    pub(crate) fn publish(&self) {
+        self.shared.published[self.number].publish(&self.core.counts);
+    }
+
+    fn pass_on_news(&mut self, index: usize) {
+        if self.peers[index].link.has_news() {
+            let news = self.peers[index].link.take_news();
+            let spec = &self.core.known.topology.peers()[index].spec;
+            for (Transition { from, to }, event) in &news.transitions {
+                tracing::info!(peer = %spec.id, address = %spec.address, "{from} → {to}: {}", event.as_str());
+            }
+            self.core.stirred |= news.stirred;
+        }
+        self.turn();
+    }
+
+    pub(super) fn mark_peer(&mut self, index: usize) {
+        let peer = &mut self.peers[index];
+        if !peer.is_dirty {
+            peer.is_dirty = true;
+            self.dirty_peers.push(index);
+        }
+    }
+
+    /// Works off what is to be asked, and lets parked sessions go on where there is room again.
+    pub(super) fn turn(&mut self) {
+        loop {
+            while let Some(todo) = self.core.todo.pop() {
+                match todo {
+                    Todo::One(token, positions, ask) => {
+                        positions.iter().for_each(|position| {
+                            let token = Token { part: u16::from(position), ..token };
+                            self.ask_one(token, ask);
+                        });
+                    }
+                    Todo::Many(token) => self.ask_many(token),
+                }
+            }
+            if !self.unpark() {
+                return;
+            }
+        }
+    }
+
+    /// Lets the first parked session try again; tells whether it could go on.
+    fn unpark(&mut self) -> bool {
+        let Some(&id) = self.parked.front() else { return false };
+        if self.peers.iter().any(|peer| peer.link.room() == Err(Busy::Full)) && !self.is_overdue(id) {
+            return false;
+        }
+        self.parked.pop_front();
+        self.resume(id);
+        true
+    }
+
+    /// Whether the session's next request has waited for so long that it must go on as it can.
+    pub(super) fn is_overdue(&self, id: u32) -> bool {
+        let known = &self.core.known;
+        let parked_at = self.core.sessions.get(id as usize).and_then(|session| session.parked_at);
+        parked_at.is_some_and(|at| at + known.topology.policy().request <= known.now)
+    }
+
+    /// Goes on with a multiget whose client has taken what it got so far.
+    fn go_on_with_many(&mut self, id: u32) {
+        let Some(session) = self.core.sessions.get_mut(id as usize) else { return };
+        let slot = session.first_slot();
+        let token = Token { session: id, slot, part: 0 };
+        let has_room = session.has_room();
+        let waits = session.slot(slot).is_some_and(|slot| match &slot.work {
+            Work::Many(many) => many.is_window_done() && many.has_more(),
+            _ => false,
+        });
+        if waits && has_room {
+            self.core.todo.push(Todo::Many(token));
+        }
+    }
+
+    /// Tells a slot that a peer cannot be asked.
+    pub(super) fn not_sent(&mut self, token: Token) {
+        self.core.lost(token, Lost::NotSent);
+    }
+}

@@ -1,0 +1,398 @@
+//! Takes in what clients ask: reads requests off a session's bytes and begins each.
+//!
+//! A request that cannot be begun now (a link is full, or enough is in flight) parks its session: nothing
+//! behind it is looked at until it could begin, so a client's requests are begun in the order it sent them.
+
+use super::ask::{How, push};
+use super::core::Todo;
+use super::everywhere::Everywhere;
+use super::hub::Hub;
+use super::many::Many;
+use super::op::Op;
+use super::session::Stage;
+use super::slot::{One, RequestBytes, Slot, Token, Work};
+use super::{administration, meta};
+use peercache_core::link::Busy;
+use peercache_core::protocol::memcached::request::{
+    Answer as Wanted, Decoded, Keys, Limits, MetaKey, MetaRequest, Refused, Request, Versions, decode,
+};
+use peercache_core::protocol::memcached::response;
+use peercache_core::replication::{Positions, Step};
+use peercache_core::router::{self, Plan};
+
+/// What became of a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Began {
+    /// It is answered, or will be.
+    Yes,
+    /// It has to wait.
+    Parked,
+    /// The connection ends behind it.
+    Close,
+}
+
+/// A request for one key as it came.
+#[derive(Clone, Copy)]
+pub(super) struct Asked<'a> {
+    pub(super) op: Op,
+    pub(super) key: MetaKey<'a>,
+    pub(super) flags: &'a [u8],
+    pub(super) value: &'a [u8],
+    pub(super) wanted: Wanted,
+}
+
+impl Hub {
+    /// A client sent something.
+    pub(crate) fn client_input(&mut self, id: u32, input: &[u8]) {
+        self.core.counts.bytes_read += input.len() as u64;
+        let Some(session) = self.session(id) else { return };
+        if session.stage != Stage::Open {
+            return;
+        }
+        if session.held.is_empty() && session.parked_at.is_none() {
+            // The usual case: whole requests, taken in from where they were read.
+            let taken = self.take_in(id, input);
+            if let Some(session) = self.session(id) {
+                session.held.extend_from_slice(&input[taken..]);
+            }
+        } else {
+            session.held.extend_from_slice(input);
+            if session.parked_at.is_none() && session.held.len() >= session.bytes_needed {
+                self.resume(id);
+            }
+        }
+        self.turn();
+    }
+
+    /// Takes in what the session holds.
+    pub(super) fn resume(&mut self, id: u32) {
+        let Some(session) = self.session(id) else { return };
+        let mut held = std::mem::take(&mut session.held);
+        let taken = self.take_in(id, &held);
+        held.drain(..taken);
+        if let Some(session) = self.session(id).filter(|session| session.stage != Stage::Gone) {
+            session.held = held;
+        }
+        self.core.mark(id);
+    }
+
+    /// Begins every whole request in `input`; says how many bytes of it are done.
+    fn take_in(&mut self, id: u32, input: &[u8]) -> usize {
+        let mut taken = 0;
+        let limits = Limits { value_bytes_max: self.core.known.topology.policy().value_bytes_max };
+        loop {
+            let now = self.core.known.now;
+            let Some(session) = self.session(id) else { return input.len() };
+            let gone = usize::try_from(session.swallow).unwrap_or(usize::MAX).min(input.len() - taken);
+            session.swallow -= gone as u64;
+            taken += gone;
+            let rest = &input[taken..];
+            if rest.is_empty() {
+                session.parked_at = None;
+                return taken;
+            }
+            if !session.has_room() {
+                session.parked_at.get_or_insert(now);
+                return taken;
+            }
+            let began = match decode(rest, &limits) {
+                Decoded::Incomplete { bytes_needed } => {
+                    (session.bytes_needed, session.parked_at) = (bytes_needed, None);
+                    return taken;
+                }
+                Decoded::Request { request, bytes } => {
+                    let began = self.begin(id, &request);
+                    taken += if began == Began::Parked { 0 } else { bytes };
+                    began
+                }
+                Decoded::Refused(refused) => {
+                    let began = self.begin_refused(id, &refused);
+                    taken += if began == Began::Parked { 0 } else { refused.bytes };
+                    began
+                }
+                Decoded::Close { answer, reason } => {
+                    tracing::info!(client = session.client, "closing a connection: {}", reason.as_str());
+                    if let Some(answer) = answer {
+                        self.say(id, answer);
+                    }
+                    Began::Close
+                }
+            };
+            let Some(session) = self.session(id) else { return input.len() };
+            match began {
+                Began::Yes => session.parked_at = None,
+                Began::Parked => {
+                    session.parked_at.get_or_insert(now);
+                    self.parked.push_back(id);
+                    return taken;
+                }
+                Began::Close => {
+                    session.stage = Stage::Ending;
+                    session.parked_at = None;
+                    self.core.mark(id);
+                    return input.len();
+                }
+            }
+        }
+    }
+
+    fn begin(&mut self, id: u32, request: &Request<'_>) -> Began {
+        let plain = |op, key, wanted| Asked { op, key: MetaKey::plain(key), flags: b"", value: b"", wanted };
+        match *request {
+            Request::Get { keys, versions } => self.begin_get(id, keys, versions),
+            Request::GetAndTouch { keys, exptime, versions } => {
+                self.begin_get_and_touch(id, keys, exptime, versions)
+            }
+            Request::Store { verb, key, flags, exptime, value, answer } => {
+                let op = Op::Store { verb, flags, exptime };
+                self.begin_one(id, Asked { value, ..plain(op, key, answer) })
+            }
+            Request::Count { verb, key, delta, answer } => {
+                self.begin_one(id, plain(Op::Count { verb, delta }, key, answer))
+            }
+            Request::Touch { key, exptime, answer } => {
+                self.begin_one(id, plain(Op::Touch { exptime }, key, answer))
+            }
+            Request::Delete { key, answer } => self.begin_one(id, plain(Op::Delete, key, answer)),
+            Request::Inspect(key) => {
+                let flags = base64_flag(key);
+                self.begin_one(id, Asked { op: Op::Inspect, key, flags, value: b"", wanted: Wanted::Wanted })
+            }
+            Request::Meta(request) => self.begin_meta(id, &request),
+            Request::FlushAll { exptime, answer } => self.begin_flush_all(id, exptime, answer),
+            Request::Quit => Began::Close,
+            Request::Noop => self.say(id, "MN"),
+            Request::Version => self.say(id, administration::VERSION_LINE),
+            Request::Verbosity { answer: Wanted::Wanted, .. } => self.say(id, "OK"),
+            Request::Verbosity { .. } => Began::Yes,
+            Request::Admin { verb, answer, .. } => match administration::answer(verb, &self.shared) {
+                _ if answer == Wanted::Unwanted => Began::Yes,
+                words => self.say(id, words),
+            },
+            Request::Stats(about) => {
+                self.publish();
+                let mut out = self.core.buffers.take();
+                administration::stats(&mut out, about, self);
+                let now = self.core.known.now;
+                let Self { core, .. } = self;
+                if let Some(session) = core.sessions.get_mut(id as usize) {
+                    session.say(&mut core.buffers, now, &out);
+                }
+                core.buffers.put(out);
+                core.mark(id);
+                Began::Yes
+            }
+        }
+    }
+
+    /// A request that must not be executed. Like memcached, a `set` that fails takes the old value away.
+    fn begin_refused(&mut self, id: u32, refused: &Refused<'_>) -> Began {
+        let began = match refused.forget {
+            Some(key) => {
+                let wanted = if refused.answer.is_some() { Wanted::Wanted } else { Wanted::Unwanted };
+                let op = Op::Forget(refused.answer.unwrap_or_default());
+                self.begin_one(id, Asked { op, key, flags: base64_flag(key), value: b"", wanted })
+            }
+            None => match refused.answer {
+                Some(answer) => self.say(id, answer),
+                None => Began::Yes,
+            },
+        };
+        if began != Began::Parked
+            && let Some(session) = self.session(id)
+        {
+            session.swallow = refused.swallow;
+        }
+        began
+    }
+
+    /// Answers a line in its turn.
+    fn say(&mut self, id: u32, line: &str) -> Began {
+        let Self { core, .. } = self;
+        let now = core.known.now;
+        let mut text = core.buffers.take();
+        response::line(&mut text, line.as_bytes());
+        if let Some(session) = core.sessions.get_mut(id as usize) {
+            session.say(&mut core.buffers, now, &text);
+        }
+        core.buffers.put(text);
+        core.mark(id);
+        Began::Yes
+    }
+
+    fn begin_get(&mut self, id: u32, keys: Keys<'_>, versions: Versions) -> Began {
+        let mut each = keys.iter();
+        match (each.next(), each.next()) {
+            (Some(key), None) => {
+                let (op, key) = (Op::Get(versions), MetaKey::plain(key));
+                self.begin_one(id, Asked { op, key, flags: b"", value: b"", wanted: Wanted::Wanted })
+            }
+            _ => self.begin_many(id, keys, versions),
+        }
+    }
+
+    fn begin_many(&mut self, id: u32, keys: Keys<'_>, versions: Versions) -> Began {
+        let is_full = self.peers.iter().any(|peer| peer.link.room() == Err(Busy::Full));
+        if is_full && !self.is_overdue(id) {
+            return Began::Parked;
+        }
+        let known = &self.core.known;
+        let mut many = Box::new(Many::new(versions, known.request_deadline()));
+        keys.iter().for_each(|key| many.add(key));
+        let started = known.now;
+        let answer = self.core.buffers.take();
+        let Some(session) = self.core.sessions.get_mut(id as usize) else { return Began::Yes };
+        let token = Token { session: id, slot: session.next_slot(), part: 0 };
+        session.push(Slot::new(Work::Many(many), answer, started));
+        self.core.todo.push(Todo::Many(token));
+        self.turn();
+        Began::Yes
+    }
+
+    /// Each key is a request of its own; the last one's answer ends them all.
+    fn begin_get_and_touch(&mut self, id: u32, keys: Keys<'_>, exptime: i64, versions: Versions) -> Began {
+        let mut each = keys.iter().peekable();
+        if each.peek().is_none() {
+            return self.say(id, "END");
+        }
+        let is_full = self.peers.iter().any(|peer| peer.link.room() == Err(Busy::Full));
+        if is_full && !self.is_overdue(id) {
+            return Began::Parked;
+        }
+        while let Some(key) = each.next() {
+            let op = Op::GetAndTouch { exptime, versions, last: each.peek().is_none() };
+            let wanted = Wanted::Wanted;
+            let key = MetaKey::plain(key);
+            let asked = Asked { op, key, flags: b"", value: b"", wanted };
+            let plan = self.plan(&asked);
+            self.start_one(id, asked, plan);
+        }
+        Began::Yes
+    }
+
+    fn begin_meta(&mut self, id: u32, request: &MetaRequest<'_>) -> Began {
+        let op = Op::Meta(meta::op(request));
+        let mut flags = self.core.buffers.take();
+        meta::push_flags(&mut flags, request);
+        let (key, value) = (request.key, request.value);
+        let began = self.begin_one(id, Asked { op, key, flags: &flags, value, wanted: Wanted::Wanted });
+        self.core.buffers.put(flags);
+        began
+    }
+
+    fn begin_flush_all(&mut self, id: u32, exptime: i64, wanted: Wanted) -> Began {
+        if !self.shared.flush_all {
+            return match wanted {
+                Wanted::Wanted => self.say(id, "CLIENT_ERROR flush_all not allowed"),
+                Wanted::Unwanted => Began::Yes,
+            };
+        }
+        let Some(session) = self.core.sessions.get(id as usize) else { return Began::Yes };
+        tracing::info!(client = session.client, exptime, "flush_all");
+        let slot = session.next_slot();
+        let Some(gather) = router::plan_broadcast(&self.core.known.topology) else {
+            return self.say(id, NO_PEERS);
+        };
+        self.core.counts.cmd_flush += 1;
+        let deadline = self.core.known.request_deadline();
+        let ask: Vec<_> = gather.waiting().iter().collect();
+        let everywhere = Everywhere::new(gather, wanted, deadline);
+        let (started, answer) = (self.core.known.now, self.core.buffers.take());
+        if let Some(session) = self.session(id) {
+            session.push(Slot::new(Work::Everywhere(everywhere), answer, started));
+        }
+        let after_s = administration::flush_delay_s(exptime);
+        self.shared.flush_after(after_s);
+        for peer in &ask {
+            self.ask_flush(Token { session: id, slot, part: peer.get() as u16 }, after_s);
+        }
+        if ask.is_empty() {
+            self.core.nobody_to_flush(Token { session: id, slot, part: 0 });
+        }
+        Began::Yes
+    }
+
+    /// Begins a request for one key, unless a link that it needs is full.
+    fn begin_one(&mut self, id: u32, asked: Asked<'_>) -> Began {
+        let plan = self.plan(&asked);
+        if let Some(Plan { set, first: Step::Ask(positions, _), .. }) = &plan {
+            let link = |position| &self.peers[router::peer_at(set, position).get()].link;
+            let is_full = positions.iter().any(|position| link(position).room() == Err(Busy::Full));
+            if is_full && !self.is_overdue(id) {
+                return Began::Parked;
+            }
+        }
+        self.start_one(id, asked, plan);
+        Began::Yes
+    }
+
+    #[inline]
+    fn plan(&self, asked: &Asked<'_>) -> Option<Plan> {
+        router::plan_named(&self.core.known.topology, asked.key.placement().as_ref(), asked.op.mode())
+    }
+
+    /// Begins a request for one key as it was planned.
+    fn start_one(&mut self, id: u32, asked: Asked<'_>, plan: Option<Plan>) {
+        let Self { core, peers, .. } = self;
+        let Asked { op, key, flags, value, wanted } = asked;
+        let Some(session) = core.sessions.get_mut(id as usize) else { return };
+        let Some(Plan { set, gather, first }) = plan else {
+            let mut line = core.buffers.take();
+            if wanted == Wanted::Wanted {
+                response::line(&mut line, NO_PEERS.as_bytes());
+            }
+            session.say(&mut core.buffers, core.known.now, &line);
+            core.buffers.put(line);
+            return core.mark(id);
+        };
+        let token = Token { session: id, slot: session.next_slot(), part: 0 };
+        let deadline = core.known.request_deadline();
+        let kept = if op.keeps_value() { value } else { b"" };
+        let one = One {
+            op,
+            set,
+            gather,
+            deadline,
+            wanted,
+            kept: None,
+            held: None,
+            bytes: RequestBytes::keep(core.buffers.take(), key.text(), flags, kept),
+        };
+        let mut unsent = Positions::NONE;
+        let mut sent = Positions::NONE;
+        if let Step::Ask(positions, ask) = &first {
+            let attempt = core.known.attempt_deadline(deadline);
+            for position in positions.iter() {
+                let index = router::peer_at(&set, position).get();
+                let peer = &mut peers[index];
+                if peer.link.room().is_err() {
+                    unsent.insert(position);
+                    continue;
+                }
+                let token = Token { part: u16::from(position), ..token };
+                let how = How { ask: *ask, dialect: peer.dialect, tag: core.known.tags[index] };
+                push(&mut peer.link, &how, &op, (key.text(), flags, value), (token, attempt));
+                sent.insert(position);
+            }
+        }
+        let answer = core.buffers.take();
+        session.push(Slot::new(Work::One(one), answer, core.known.now));
+        if let Step::Settled(_) = first {
+            core.step(token, first, None);
+        }
+        for position in sent.iter() {
+            self.mark_peer(router::peer_at(&set, position).get());
+        }
+        for position in unsent.iter() {
+            self.not_sent(Token { part: u16::from(position), ..token });
+        }
+    }
+}
+
+/// The flag that goes with a key in base64.
+fn base64_flag(key: MetaKey<'_>) -> &'static [u8] {
+    if key.is_base64() { b" b" } else { b"" }
+}
+
+/// What an empty network answers.
+const NO_PEERS: &str = "SERVER_ERROR No peers available.";

@@ -1,0 +1,250 @@
+//! A multiget in progress: keys, which of them are asked of whom, and the values in the client's order.
+//!
+//! Keys are asked in windows, so that a multiget of thousands holds the values of one window and no more, and
+//! each peer in parts of at most 64 keys (P-60). A part that fails falls apart into its keys, each of which goes
+//! on as its own gather says.
+
+use super::known::Known;
+use peercache_core::key::Key;
+use peercache_core::protocol::memcached::reply::{self, Reply};
+use peercache_core::protocol::memcached::request::Versions;
+use peercache_core::protocol::memcached::response::{self, Value};
+use peercache_core::replication::{Answer, Gather, Lost, Outcome, Step};
+use peercache_core::ring::ReplicaSet;
+use peercache_core::router::{self, Mode, Plan};
+use peercache_core::spec::OnDown;
+use std::time::Duration;
+
+/// Keys in one command to a peer (P-60).
+pub(crate) const PART_KEYS_MAX: usize = 64;
+
+/// Keys that are asked at a time.
+const WINDOW_KEYS: usize = 256;
+
+/// A multiget.
+#[derive(Debug)]
+pub(crate) struct Many {
+    pub(crate) versions: Versions,
+    pub(crate) deadline: Duration,
+    /// The keys' bytes, one behind the other.
+    text: Vec<u8>,
+    /// Where each key ends in `text`, those of windows that are done included.
+    ends: Vec<u32>,
+    /// The first key of the window.
+    window: usize,
+    keys: Vec<KeyInWork>,
+    /// Keys of the window that are not decided.
+    undecided: usize,
+    /// Keys of the window that have to be asked, and whom.
+    again: Vec<(u16, u8)>,
+    /// For each part, one behind the other, the keys that were asked.
+    order: Vec<u16>,
+    parts: Vec<Part>,
+    /// The values of the window as they came, written for the client.
+    values: Vec<u8>,
+    /// Why a key could not be read.
+    trouble: Option<String>,
+    pub(crate) hits: u64,
+    pub(crate) misses: u64,
+}
+
+#[derive(Debug)]
+struct KeyInWork {
+    set: ReplicaSet,
+    gather: Gather,
+    /// Whom it was asked of last.
+    position: u8,
+    /// Where its value stands in `values`.
+    found: Option<(u32, u32)>,
+}
+
+/// One command to one peer: a range of `order`.
+#[derive(Debug, Clone, Copy)]
+struct Part {
+    next: u32,
+    end: u32,
+}
+
+impl Many {
+    /// A multiget of nothing yet.
+    pub(crate) fn new(versions: Versions, deadline: Duration) -> Self {
+        Self {
+            versions,
+            deadline,
+            text: Vec::new(),
+            ends: Vec::new(),
+            window: 0,
+            keys: Vec::new(),
+            undecided: 0,
+            again: Vec::new(),
+            order: Vec::new(),
+            parts: Vec::new(),
+            values: Vec::new(),
+            trouble: None,
+            hits: 0,
+            misses: 0,
+        }
+    }
+
+    /// Asks for one more key.
+    pub(crate) fn add(&mut self, key: Key<'_>) {
+        self.text.extend_from_slice(key.as_bytes());
+        self.ends.push(self.text.len() as u32);
+    }
+
+    /// Whether every key that was begun is decided.
+    pub(crate) fn is_window_done(&self) -> bool {
+        self.undecided == 0
+    }
+
+    /// Whether keys wait to be asked.
+    pub(crate) fn wants_asking(&self) -> bool {
+        !self.again.is_empty()
+    }
+
+    /// Whether there are keys behind the window.
+    pub(crate) fn has_more(&self) -> bool {
+        self.window + self.keys.len() < self.ends.len()
+    }
+
+    /// Plans the next keys; false where the network has no peers.
+    pub(crate) fn open_window(&mut self, known: &Known) -> bool {
+        self.window += self.keys.len();
+        self.keys.clear();
+        self.order.clear();
+        self.parts.clear();
+        self.values.clear();
+        let count = (self.ends.len() - self.window).min(WINDOW_KEYS);
+        for number in 0..count {
+            let Some(key) = self.key(number as u16) else { continue };
+            let Some(Plan { set, gather, first }) = router::plan(&known.topology, key, self.mode()) else {
+                return false;
+            };
+            self.keys.push(KeyInWork { set, gather, position: 0, found: None });
+            self.undecided += 1;
+            self.step(number as u16, first, known);
+        }
+        true
+    }
+
+    /// The network has no peers.
+    pub(crate) fn nobody_there(&mut self) {
+        self.trouble = Some("No peers available.".to_owned());
+        self.keys.clear();
+        (self.undecided, self.window) = (0, self.ends.len());
+    }
+
+    fn mode(&self) -> Mode {
+        match self.versions {
+            Versions::Hidden => Mode::Read,
+            Versions::Shown => Mode::Fetch,
+        }
+    }
+
+    /// Takes out what has to be asked, sorted by peer: into each peer's list the keys for it.
+    pub(crate) fn take_asks(&mut self, by_peer: &mut [Vec<u16>]) {
+        for (number, position) in self.again.drain(..) {
+            let key = &mut self.keys[usize::from(number)];
+            key.position = position;
+            by_peer[router::peer_at(&key.set, position).get()].push(number);
+        }
+    }
+
+    /// Notes that `numbers` are asked in one command; tells its number.
+    pub(crate) fn add_part(&mut self, numbers: &[u16]) -> u16 {
+        let next = self.order.len() as u32;
+        self.order.extend_from_slice(numbers);
+        self.parts.push(Part { next, end: self.order.len() as u32 });
+        (self.parts.len() - 1) as u16
+    }
+
+    /// A key of the window.
+    pub(crate) fn key(&self, number: u16) -> Option<Key<'_>> {
+        let index = self.window + usize::from(number);
+        let start = if index == 0 { 0 } else { self.ends[index - 1] as usize };
+        Key::new(&self.text[start..self.ends[index] as usize]).ok()
+    }
+
+    /// The peer sent a value. Values come in the order of the keys; those it has not are left out.
+    pub(crate) fn value(&mut self, part: u16, reply: &Reply<'_>, known: &Known) {
+        let &Reply::Value { key, flags, data, cas } = reply else { return };
+        while let Some(number) = self.next_of(part) {
+            if self.key(number).is_some_and(|asked| asked.as_bytes() == key) {
+                let work = &mut self.keys[usize::from(number)];
+                let tag = known.tag(&work.set, work.position);
+                let start = self.values.len();
+                let cas = cas.map(|own| tag.wrap(own));
+                response::value(&mut self.values, Value { key, flags, data, cas });
+                work.found = Some((start as u32, self.values.len() as u32));
+                self.undecided -= 1;
+                self.hits += 1;
+                return;
+            }
+            self.outcome(number, Outcome::Miss, known);
+        }
+    }
+
+    /// The peer has answered: what did not come, it has not.
+    pub(crate) fn part_ended(&mut self, part: u16, reply: &Reply<'_>, known: &Known) {
+        while let Some(number) = self.next_of(part) {
+            let outcome = match reply {
+                Reply::Refused(line) => Outcome::Refused(reply::refusal(line)),
+                _ => Outcome::Miss,
+            };
+            self.outcome(number, outcome, known);
+        }
+    }
+
+    /// The peer has not answered.
+    pub(crate) fn part_lost(&mut self, part: u16, lost: Lost, known: &Known) {
+        while let Some(number) = self.next_of(part) {
+            self.outcome(number, Outcome::Lost(lost), known);
+        }
+    }
+
+    fn next_of(&mut self, part: u16) -> Option<u16> {
+        let part = self.parts.get_mut(usize::from(part))?;
+        if part.next == part.end {
+            return None;
+        }
+        part.next += 1;
+        Some(self.order[part.next as usize - 1])
+    }
+
+    fn outcome(&mut self, number: u16, outcome: Outcome, known: &Known) {
+        let key = &mut self.keys[usize::from(number)];
+        let step = router::observe(&known.topology, &key.set, &mut key.gather, key.position, outcome);
+        self.step(number, step, known);
+    }
+
+    fn step(&mut self, number: u16, step: Step, known: &Known) {
+        match step {
+            Step::Pending => {}
+            Step::Ask(positions, _) => {
+                self.again.extend(positions.lowest().map(|position| (number, position)));
+            }
+            Step::Settled(verdict) => {
+                self.undecided -= 1;
+                self.misses += 1;
+                let is_error = verdict.answer != Answer::Miss;
+                if is_error && known.topology.policy().on_down == OnDown::Error && self.trouble.is_none() {
+                    self.trouble = Some(known.why_unavailable(&self.keys[usize::from(number)].set));
+                }
+            }
+        }
+    }
+
+    /// Appends the values of the window, in the client's order.
+    pub(crate) fn write_window(&mut self, out: &mut Vec<u8>) {
+        out.reserve(self.values.len());
+        for &(start, end) in self.keys.iter().filter_map(|key| key.found.as_ref()) {
+            out.extend_from_slice(&self.values[start as usize..end as usize]);
+        }
+        self.values.clear();
+    }
+
+    /// Why a key could not be read, if so.
+    pub(crate) fn trouble(&self) -> Option<&str> {
+        self.trouble.as_deref()
+    }
+}

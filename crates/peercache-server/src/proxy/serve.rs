@@ -1,0 +1,77 @@
+//! A proxy as a server: its listeners and its workers.
+
+use super::drive;
+use super::hub::Hub;
+use super::options::Options;
+use super::shared::Shared;
+use crate::door::{self, BindError, Gauges, Listener, ServeError, Welcome, Worker, bind_tcp, bind_unix};
+use peercache_client::Network;
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use tokio::sync::watch;
+
+/// Listeners that are open, and the network behind them.
+#[derive(Debug)]
+pub struct Proxy {
+    network: Arc<Network>,
+    options: Options,
+    listeners: Vec<Listener>,
+    addresses: Vec<SocketAddr>,
+    shared: Arc<Shared>,
+}
+
+impl Proxy {
+    /// Opens what `options` says to listen on. Clients can connect from now on; they are served by
+    /// [`Self::serve`].
+    ///
+    /// # Errors
+    /// [`BindError`] says which address, and what to do.
+    pub fn bind(network: Arc<Network>, options: Options) -> Result<Self, BindError> {
+        let (mut listeners, mut addresses) = (Vec::new(), Vec::new());
+        for &address in &options.listen {
+            let (listener, bound) = bind_tcp(address)?;
+            listeners.push(listener);
+            addresses.push(bound);
+        }
+        for socket in &options.unix_sockets {
+            listeners.push(bind_unix(&socket.path, socket.mode)?);
+        }
+        let mut listen: Vec<_> = addresses.iter().map(ToString::to_string).collect();
+        listen.extend(options.unix_sockets.iter().map(|socket| socket.path.display().to_string()));
+        let gauges = Arc::<Gauges>::default();
+        let shared = Arc::new(Shared::new(gauges, options.workers.get(), &options, listen));
+        Ok(Self { network, options, listeners, addresses, shared })
+    }
+
+    /// The TCP addresses that it listens on, with their real ports.
+    #[must_use]
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    /// Serves clients until `shutdown` ends. Then nobody is accepted any more, and clients get the answers to
+    /// what they have asked, for at most two seconds.
+    ///
+    /// # Errors
+    /// [`ServeError`]: threads or listeners could not be set up, or a worker panicked.
+    pub async fn serve(self, shutdown: impl Future<Output = ()>) -> Result<(), ServeError> {
+        let (drain, drains) = watch::channel(false);
+        let start = |number| {
+            let (network, shared) = (Arc::clone(&self.network), Arc::clone(&self.shared));
+            Worker::start(number, drains.clone(), move |intake| {
+                let hub = Hub::new(Arc::clone(network.topology()), shared, number);
+                drive::run(hub, network, intake)
+            })
+        };
+        let workers = (0..self.options.workers.get()).map(start).collect::<io::Result<Vec<_>>>();
+        let welcome = Welcome {
+            workers: workers.map_err(ServeError::Worker)?,
+            drain,
+            gauges: Arc::clone(&self.shared.gauges),
+            connections_max: self.options.connections_max.get(),
+        };
+        door::serve(self.listeners, welcome, shutdown).await
+    }
+}

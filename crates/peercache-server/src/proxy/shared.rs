@@ -1,0 +1,62 @@
+//! What the workers of a proxy share: how it is set up, and what is counted.
+
+use super::counts::{Counts, Published};
+use crate::door::Gauges;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+/// What the workers of a proxy share.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) gauges: Arc<Gauges>,
+    pub(crate) published: Vec<Published>,
+    pub(crate) started: Instant,
+    /// Whether `cache_memlimit` and its like are answered.
+    pub(crate) admin_commands: bool,
+    pub(crate) flush_all: bool,
+    pub(crate) connections_max: usize,
+    pub(crate) listen: Vec<String>,
+    /// What had been counted when a client last said `stats reset`.
+    reset_at: Mutex<Counts>,
+}
+
+impl Shared {
+    pub(crate) fn new(
+        gauges: Arc<Gauges>,
+        workers: usize,
+        options: &super::Options,
+        listen: Vec<String>,
+    ) -> Self {
+        Self {
+            gauges,
+            published: (0..workers).map(|_| Published::default()).collect(),
+            started: Instant::now(),
+            admin_commands: options.admin_commands,
+            flush_all: options.flush_all,
+            connections_max: options.connections_max.get(),
+            listen,
+            reset_at: Mutex::new(Counts::default()),
+        }
+    }
+
+    /// A client wants everything forgotten in so many seconds.
+    pub(crate) fn flush_after(&self, _after_s: u32) {}
+
+    /// What all workers have counted since the start.
+    pub(crate) fn totals(&self) -> Counts {
+        let mut sum = Counts::default();
+        self.published.iter().for_each(|worker| worker.add_to(&mut sum));
+        sum
+    }
+
+    /// What all workers have counted since the last reset.
+    pub(crate) fn counts(&self) -> Counts {
+        let before = *self.reset_at.lock().unwrap_or_else(PoisonError::into_inner);
+        self.totals().since(&before)
+    }
+
+    /// Begins to count anew.
+    pub(crate) fn reset(&self) {
+        *self.reset_at.lock().unwrap_or_else(PoisonError::into_inner) = self.totals();
+    }
+}

@@ -1,0 +1,112 @@
+//! A place in a session's order of answers: what is being done for it, and what the client will be told.
+
+use super::everywhere::Everywhere;
+use super::many::Many;
+use super::op::Op;
+use peercache_core::key::Key;
+use peercache_core::protocol::memcached::request::Answer as Wanted;
+use peercache_core::replication::{Answer, Gather, Positions};
+use peercache_core::ring::ReplicaSet;
+use std::time::Duration;
+
+/// Where an answer of a peer belongs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Token {
+    /// The session, by its place among the worker's.
+    pub(crate) session: u32,
+    /// The slot, counted from the session's first.
+    pub(crate) slot: u32,
+    /// The replica's position; of a multiget, the part; of a broadcast, the peer.
+    pub(crate) part: u16,
+}
+
+/// A place in the order of answers.
+#[derive(Debug)]
+pub(crate) struct Slot {
+    pub(crate) work: Work,
+    /// What the client is told when it is its turn, as far as it is known.
+    pub(crate) answer: Vec<u8>,
+    /// Whether the connection ends behind this answer.
+    pub(crate) is_last: bool,
+    /// When the request was taken in.
+    pub(crate) started: Duration,
+}
+
+impl Slot {
+    /// A slot for `work`, with a buffer for its answer.
+    pub(crate) fn new(work: Work, answer: Vec<u8>, started: Duration) -> Self {
+        Self { work, answer, is_last: false, started }
+    }
+}
+
+/// What is being done.
+#[derive(Debug)]
+pub(crate) enum Work {
+    /// Nothing any more: the answer is complete.
+    Done,
+    /// A request for one key.
+    One(One),
+    /// A multiget.
+    Many(Box<Many>),
+    /// A request to every peer.
+    Everywhere(Everywhere),
+}
+
+/// A request for one key in progress.
+#[derive(Debug)]
+pub(crate) struct One {
+    pub(crate) op: Op,
+    pub(crate) set: ReplicaSet,
+    pub(crate) gather: Gather,
+    /// When the whole request is over.
+    pub(crate) deadline: Duration,
+    pub(crate) wanted: Wanted,
+    /// The position whose answer is kept in the slot, if any.
+    pub(crate) kept: Option<u8>,
+    /// What was decided, while the outages of some replicas are not yet on disk (P-11).
+    pub(crate) held: Option<(Answer, Positions)>,
+    pub(crate) bytes: RequestBytes,
+}
+
+/// The bytes of a request that may be needed again: key, flags of a meta command, value.
+#[derive(Debug, Default)]
+pub(crate) struct RequestBytes {
+    bytes: Vec<u8>,
+    key_len: u8,
+    flags_len: u16,
+}
+
+impl RequestBytes {
+    /// Copies them into `buffer`.
+    pub(crate) fn keep(mut buffer: Vec<u8>, key: Key<'_>, flags: &[u8], value: &[u8]) -> Self {
+        buffer.clear();
+        buffer.extend_from_slice(key.as_bytes());
+        buffer.extend_from_slice(flags);
+        buffer.extend_from_slice(value);
+        Self { bytes: buffer, key_len: key.as_bytes().len() as u8, flags_len: flags.len() as u16 }
+    }
+
+    /// The key as it was sent.
+    pub(crate) fn key(&self) -> &[u8] {
+        &self.bytes[..usize::from(self.key_len)]
+    }
+
+    /// The flags of a meta command.
+    pub(crate) fn flags(&self) -> &[u8] {
+        &self.bytes[usize::from(self.key_len)..self.value_at()]
+    }
+
+    /// The value, where it is kept.
+    pub(crate) fn value(&self) -> &[u8] {
+        &self.bytes[self.value_at()..]
+    }
+
+    /// The buffer, for reuse.
+    pub(crate) fn into_buffer(self) -> Vec<u8> {
+        self.bytes
+    }
+
+    fn value_at(&self) -> usize {
+        usize::from(self.key_len) + usize::from(self.flags_len)
+    }
+}
