@@ -9,6 +9,7 @@ use super::counts::Counts;
 use super::everywhere::{self, Everywhere, Recorded};
 use super::known::Known;
 use super::op::Op;
+use super::orders::Orders;
 use super::say;
 use super::session::{Session, Stage};
 use super::slot::{One, Slot, Token, Work};
@@ -22,6 +23,8 @@ use peercache_core::replication::{
 use peercache_core::ring::PeerIndex;
 use peercache_core::router::{self, Mode};
 use slab::Slab;
+use std::collections::HashMap;
+use std::sync::Arc;
 
 /// What a gather wants asked.
 #[derive(Debug, Clone, Copy)]
@@ -44,6 +47,13 @@ pub(crate) struct Core {
     pub(crate) dirty: Vec<u32>,
     /// Answers that are held until an outage is on disk (P-11).
     pub(crate) held: Vec<Token>,
+    /// Writes that wait for their turn, by request: their sessions.
+    pub(crate) waiting: HashMap<u32, u32>,
+    /// Requests whose turn has come.
+    pub(crate) granted: Vec<u32>,
+    pub(crate) orders: Arc<Orders>,
+    /// Which of the workers this is.
+    pub(crate) number: u16,
     /// Whether whoever heals has to look.
     pub(crate) stirred: bool,
 }
@@ -312,6 +322,9 @@ impl Core {
         self.counts.latency.record(self.known.now.saturating_sub(slot.started));
         if let Work::One(one) = std::mem::replace(&mut slot.work, Work::Done) {
             self.buffers.put(one.bytes.into_buffer());
+            if let Some(place) = one.place {
+                self.orders.leave(self.number, place, &mut self.granted);
+            }
         }
         session.note_waiting(waiting);
         if session.is_first(token.slot) {

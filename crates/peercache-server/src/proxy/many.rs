@@ -5,6 +5,7 @@
 //! on as its own gather says.
 
 use super::known::Known;
+use super::say;
 use peercache_core::key::Key;
 use peercache_core::protocol::memcached::reply::{self, Reply};
 use peercache_core::protocol::memcached::request::Versions;
@@ -173,7 +174,7 @@ impl Many {
                 let work = &mut self.keys[usize::from(number)];
                 let tag = known.tag(&work.set, work.position);
                 let start = self.values.len();
-                let cas = cas.map(|own| tag.wrap(own));
+                let cas = cas.map(|own| say::given_version(tag, own));
                 response::value(&mut self.values, Value { key, flags, data, cas });
                 work.found = Some((start as u32, self.values.len() as u32));
                 self.undecided -= 1;

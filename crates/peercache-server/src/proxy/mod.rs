@@ -21,12 +21,12 @@ mod many;
 mod meta;
 mod op;
 mod options;
+mod orders;
 mod say;
 mod serve;
 mod session;
 mod shared;
 mod slot;
-mod version;
 
 pub use options::Options;
 pub use serve::Proxy;

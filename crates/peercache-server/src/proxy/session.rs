@@ -6,6 +6,7 @@
 //! request has ended, because a write that was begun has to be carried to its verdict.
 
 use super::buffers::Buffers;
+use super::orders::Place;
 use super::slot::{Slot, Work};
 use std::collections::VecDeque;
 use std::task::Waker;
@@ -36,6 +37,13 @@ pub(crate) enum Stage {
     Gone,
 }
 
+/// A write's place among the writes of its key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ticket {
+    Waiting(Place),
+    Granted(Place),
+}
+
 /// One client's conversation.
 #[derive(Debug)]
 pub(crate) struct Session {
@@ -57,6 +65,10 @@ pub(crate) struct Session {
     pub(crate) stage: Stage,
     /// Since when a request waits for room or for its turn.
     pub(crate) parked_at: Option<Duration>,
+    /// The place of the write that waits for its turn, and whether that has come (P-16).
+    pub(crate) ticket: Option<Ticket>,
+    /// How many keys of the `gat` at the start of what is held have been begun.
+    pub(crate) keys_begun: usize,
     /// Whether the flusher knows that it has to look.
     pub(crate) is_dirty: bool,
     /// Wakes whoever reads from the client.
@@ -79,6 +91,8 @@ impl Session {
             waiting_bytes: 0,
             stage: Stage::Open,
             parked_at: None,
+            ticket: None,
+            keys_begun: 0,
             is_dirty: false,
             reader: None,
             client,

@@ -3,6 +3,7 @@
 use super::everywhere::Everywhere;
 use super::many::Many;
 use super::op::Op;
+use super::orders::Place;
 use peercache_core::key::Key;
 use peercache_core::protocol::memcached::request::Answer as Wanted;
 use peercache_core::replication::{Answer, Gather, Positions};
@@ -66,6 +67,8 @@ pub(crate) struct One {
     /// What was decided, while the outages of some replicas are not yet on disk (P-11).
     pub(crate) held: Option<(Answer, Positions)>,
     pub(crate) bytes: RequestBytes,
+    /// Its place among the writes of its key, where those need an order.
+    pub(crate) place: Option<Place>,
 }
 
 /// The bytes of a request that may be needed again: key, flags of a meta command, value.

@@ -10,6 +10,7 @@ mod flush;
 mod peer;
 
 use super::hub::Hub;
+use super::orders::Orders;
 use crate::door::{Intake, Seat, Socket};
 use flush::Flusher;
 use peercache_client::Network;
@@ -112,6 +113,7 @@ impl Worker {
 
 /// Serves clients over the network until no new ones come and the last has gone.
 pub(crate) async fn run(hub: Hub, network: Arc<Network>, mut intake: Intake) {
+    let (orders, number) = hub.orders();
     let peers = network.topology().peers().len();
     let worker = Rc::new(Worker {
         hub: RefCell::new(hub),
@@ -127,6 +129,7 @@ pub(crate) async fn run(hub: Hub, network: Arc<Network>, mut intake: Intake) {
     let mut tasks = tokio::task::JoinSet::new();
     tasks.spawn_local(Flusher::new(Rc::clone(&worker)));
     tasks.spawn_local(listen_for_stirs(Rc::clone(&worker)));
+    tasks.spawn_local(listen_for_turns(Rc::clone(&worker), orders, number));
     for index in 0..peers {
         tasks.spawn_local(peer::drive(Rc::clone(&worker), index));
     }
@@ -163,6 +166,14 @@ fn welcome(worker: &Rc<Worker>, stream: Box<dyn Duplex>, name: String, seat: Sea
     clients[id as usize] = Some(Rc::clone(&client));
     worker.count.set(worker.count.get() + 1);
     tokio::task::spawn_local(client::converse(Rc::clone(worker), id, client));
+}
+
+/// Other workers let in writes that have waited for theirs.
+async fn listen_for_turns(worker: Rc<Worker>, orders: Arc<Orders>, number: usize) {
+    loop {
+        orders.filled(number).await;
+        worker.with_hub(Hub::look_at_granted);
+    }
 }
 
 /// A change of the network concerns answers that are held, and peers that may have to be probed.
