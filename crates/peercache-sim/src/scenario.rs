@@ -156,7 +156,16 @@ pub const SCENARIOS: &[Scenario] = &[
         troubles: &[Trouble::Cut, Trouble::Hung],
         ..PLAIN
     },
-    Scenario { name: "a shared ledger", processes: 3, lanes: 1, keys: 2, keeps_ledger: true, ..PLAIN },
+    Scenario {
+        name: "a shared ledger",
+        processes: 3,
+        lanes: 1,
+        keys: 2,
+        counters: 1,
+        commands: Commands::All,
+        keeps_ledger: true,
+        ..PLAIN
+    },
     Scenario {
         name: "three processes, everything",
         processes: 3,
