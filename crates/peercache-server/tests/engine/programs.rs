@@ -105,7 +105,7 @@ impl Running {
         };
         let network = Network::new(Arc::new(Topology::build(&network).expect("a sound test")));
         let listen = vec![SocketAddr::from((Ipv4Addr::LOCALHOST, 0))];
-        let options = proxy::Options { listen, admin_commands: true, ..proxy::Options::default() };
+        let options = proxy::Options { listen, ..proxy::Options::default() };
         let proxy = Proxy::bind(network, options).expect("a free port can be bound");
         Self::serve(proxy.addresses()[0], |shutdown| proxy.serve(shutdown))
     }
