@@ -43,7 +43,7 @@ pub(crate) struct LinkState {
 impl Link {
     /// A link that will connect when it is first used. Must be called inside a tokio runtime.
     pub(crate) fn open(network: Arc<Network>, peer: TopologyPeer) -> Self {
-        let silence = network.topology().policy().silence;
+        let silence = network.policy().silence;
         let link = link::Link::new(Arc::clone(&peer.cell), PipelineLimits::default(), silence);
         let shared = Arc::new(LinkShared {
             network,

@@ -1,14 +1,17 @@
 //! What all links of one process share about a network: its topology, a clock, and a bell for changes.
+//!
+//! The topology is immutable and exchanged whole. Whoever counts peers by their places keeps the one that it
+//! counts in.
 
 use peercache_core::health::{Entry, Event, Transition};
 use peercache_core::link::News;
 use peercache_core::replication::Positions;
 use peercache_core::ring::ReplicaSet;
 use peercache_core::router;
-use peercache_core::spec::PeerId;
+use peercache_core::spec::{PeerId, Policy};
 use peercache_core::topology::{Topology, TopologyPeer};
 use std::pin::pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 use thiserror::Error;
 use tokio::sync::Notify;
@@ -17,7 +20,7 @@ use tokio::time::Instant;
 /// One network as one process sees it.
 #[derive(Debug)]
 pub struct Network {
-    topology: Arc<Topology>,
+    topology: RwLock<Arc<Topology>>,
     origin: Instant,
     stirred: Notify,
     /// Why the outage ledger could not be written the last time, in words for users.
@@ -39,13 +42,27 @@ impl Network {
     #[must_use]
     pub fn new(topology: Arc<Topology>) -> Arc<Self> {
         let (origin, stirred) = (Instant::now(), Notify::new());
-        Arc::new(Self { topology, origin, stirred, ledger_trouble: Mutex::new(None) })
+        let (topology, ledger_trouble) = (RwLock::new(topology), Mutex::new(None));
+        Arc::new(Self { topology, origin, stirred, ledger_trouble })
     }
 
-    /// The network's topology.
+    /// The network's topology now.
     #[must_use]
-    pub fn topology(&self) -> &Arc<Topology> {
-        &self.topology
+    pub fn topology(&self) -> Arc<Topology> {
+        Arc::clone(&self.topology.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// How requests behave.
+    #[must_use]
+    pub fn policy(&self) -> Policy {
+        *self.topology().policy()
+    }
+
+    /// Exchanges the topology for the epoch behind it. Those who have links see to those first: a client that
+    /// is open keeps the topology that it was opened with.
+    pub fn change(&self, next: Arc<Topology>) {
+        *self.topology.write().unwrap_or_else(PoisonError::into_inner) = next;
+        self.stir();
     }
 
     /// The time since this value was made: the clock of its pipelines.
@@ -103,13 +120,18 @@ impl Network {
     }
 
     /// Holds an answer until the outages at `positions` (what [`router::settle`] left unrecorded) are on
-    /// disk, for at most the policy's `request`.
+    /// disk, for at most the policy's `request`. `set` counts in `topology`.
     ///
     /// # Errors
     /// [`Unrecorded`]: the write must be answered by an error, whoever confirmed it.
-    pub async fn recorded(&self, set: &ReplicaSet, positions: Positions) -> Result<(), Unrecorded> {
+    pub async fn recorded(
+        &self,
+        topology: &Topology,
+        set: &ReplicaSet,
+        positions: Positions,
+    ) -> Result<(), Unrecorded> {
         for position in positions.iter() {
-            self.outage_recorded(self.topology.peer(router::peer_at(set, position))).await?;
+            self.outage_recorded(topology.peer(router::peer_at(set, position))).await?;
         }
         Ok(())
     }
@@ -119,7 +141,7 @@ impl Network {
     /// # Errors
     /// [`Unrecorded`]: other processes cannot be told, or not in time.
     pub async fn outage_recorded(&self, peer: &TopologyPeer) -> Result<(), Unrecorded> {
-        let within = self.topology.policy().request;
+        let within = self.policy().request;
         let reason = match tokio::time::timeout(within, self.entry_settled(peer)).await {
             Ok(Entry::Failed) => self.ledger_trouble(),
             Err(_) => format!("it was not written within {} ms", within.as_millis()),

@@ -36,7 +36,8 @@ pub(crate) async fn flush_if_due(patients: &[Arc<Patient>]) -> io::Result<()> {
     else {
         return Ok(());
     };
-    let name = network.topology().name();
+    let topology = network.topology();
+    let name = topology.name();
     while is_due(ledger.pending_flush(name)?) {
         let Some(_lock) = ledger.lock_flush(name)? else {
             tokio::time::sleep(BUSY).await;
@@ -76,8 +77,8 @@ async fn flush(patient: Arc<Patient>) -> io::Result<()> {
 }
 
 async fn flush_now(patient: &Patient) -> Result<(), DirectError> {
-    let policy = patient.network.topology().policy();
-    let (mut stream, _) = direct::open_greeted(patient.peer().spec.address, policy).await?;
+    let policy = patient.network.policy();
+    let (mut stream, _) = direct::open_greeted(patient.peer().spec.address, &policy).await?;
     let late = |_| DirectError::Late { within_ms: policy.request.as_millis() };
     tokio::time::timeout(policy.request, direct::flush(&mut stream)).await.map_err(late)?
 }

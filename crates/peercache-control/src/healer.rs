@@ -16,6 +16,7 @@ use peercache_client::{Network, Unrecorded};
 use peercache_core::health::{Event, Identified, Phase};
 use peercache_core::link::Backoff;
 use peercache_core::spec::PeerId;
+use peercache_core::topology::{Topology, TopologyPeer};
 use std::collections::BTreeSet;
 use std::io;
 use std::pin::pin;
@@ -29,11 +30,18 @@ const BUSY: Duration = Duration::from_millis(100);
 
 /// Brings a network's peers back for as long as it lives. One a process is enough, whatever the number of
 /// clients that share the network.
+///
+/// Where the network changes while it lives, [`Self::admit`] comes before the new topology is used, and
+/// [`Self::dismiss`] after it took the place of the old one.
 #[derive(Debug)]
 pub struct Healer {
+    network: Arc<Network>,
+    ledger: Option<Arc<Ledger>>,
     patients: Arc<[Arc<Patient>]>,
-    /// Aborted when dropped.
-    tasks: JoinSet<()>,
+    /// What is done for each patient, in the same order. Aborted when dropped.
+    care: Vec<JoinSet<()>>,
+    /// What is done for all of them together.
+    rounds: JoinSet<()>,
 }
 
 impl Healer {
@@ -41,7 +49,10 @@ impl Healer {
     /// it what they did. Must be called inside a tokio runtime.
     #[must_use]
     pub fn spawn(network: &Arc<Network>) -> Self {
-        Self::over(patients(network, None))
+        let mut healer = Self::idle(network, None);
+        let topology = network.topology();
+        healer.begin(patients(network, topology.peers(), None));
+        healer
     }
 
     /// Begins to watch, and to share with the other processes of this host through `ledger` who missed what
@@ -52,24 +63,69 @@ impl Healer {
     /// # Errors
     /// The ledger is there and cannot be read; nothing was begun.
     pub fn spawn_with_ledger(network: &Arc<Network>, ledger: &Arc<Ledger>) -> io::Result<Self> {
-        let patients = patients(network, Some(ledger));
-        patients.iter().try_for_each(|patient| patient.look())?;
-        let mut healer = Self::over(patients);
-        for patient in healer.patients.iter() {
-            patient.peer().cell.keep_ledger();
-            healer.tasks.spawn(keeper::keep(Arc::clone(patient)));
-        }
-        healer.tasks.spawn(watcher::watch(Arc::clone(&healer.patients)));
-        healer.tasks.spawn(flusher::keep_time(Arc::clone(&healer.patients)));
+        let mut healer = Self::idle(network, Some(Arc::clone(ledger)));
+        let patients = patients(network, network.topology().peers(), Some(ledger));
+        look_first(&patients)?;
+        healer.begin(patients);
         Ok(healer)
     }
 
-    fn over(patients: Arc<[Arc<Patient>]>) -> Self {
-        let mut tasks = JoinSet::new();
-        for patient in patients.iter() {
-            tasks.spawn(tend(Arc::clone(patient)));
+    fn idle(network: &Arc<Network>, ledger: Option<Arc<Ledger>>) -> Self {
+        let (network, patients) = (Arc::clone(network), Vec::new().into());
+        Self { network, ledger, patients, care: Vec::new(), rounds: JoinSet::new() }
+    }
+
+    /// Cares for the peers of `next` that it has not cared for yet, beside all others: from when this returns,
+    /// requests may be planned over `next`. Must be called inside a tokio runtime; blocks for a moment.
+    ///
+    /// # Errors
+    /// The ledger is there and cannot be read; nothing was changed.
+    pub fn admit(&mut self, next: &Topology) -> io::Result<()> {
+        // Whoever left and comes again may have an entry from the first time. Under another name it is the
+        // entry of somebody who is gone, and is cleaned for.
+        let ledger = self.ledger.as_ref().map(|ledger| Arc::new(Ledger::at(ledger.state_dir())));
+        let new = next.peers().iter().filter(|peer| !self.patients.iter().any(|known| known.is(peer)));
+        let new = patients(&self.network, new, ledger.as_ref());
+        look_first(&new)?;
+        self.begin(new);
+        Ok(())
+    }
+
+    /// Cares no more for peers that the network's topology has not. What they missed stays recorded, for
+    /// whoever has to do with them next.
+    pub fn dismiss(&mut self) {
+        let topology = self.network.topology();
+        let (mut staying, mut care) = (Vec::new(), Vec::new());
+        for (patient, tasks) in self.patients.iter().zip(self.care.drain(..)) {
+            if topology.peers().iter().any(|peer| patient.is(peer)) {
+                staying.push(Arc::clone(patient));
+                care.push(tasks);
+            } else {
+                drop(tasks);
+                drop(patient.give_up());
+            }
         }
-        Self { patients, tasks }
+        (self.patients, self.care) = (staying.into(), care);
+        self.begin(Vec::new());
+    }
+
+    /// Cares for `new` patients too.
+    fn begin(&mut self, new: Vec<Arc<Patient>>) {
+        let keeps_ledger = self.ledger.is_some();
+        for patient in &new {
+            let mut tasks = JoinSet::new();
+            tasks.spawn(tend(Arc::clone(patient)));
+            if keeps_ledger {
+                tasks.spawn(keeper::keep(Arc::clone(patient)));
+            }
+            self.care.push(tasks);
+        }
+        self.patients = self.patients.iter().cloned().chain(new).collect();
+        if keeps_ledger {
+            self.rounds = JoinSet::new();
+            self.rounds.spawn(watcher::watch(Arc::clone(&self.patients)));
+            self.rounds.spawn(flusher::keep_time(Arc::clone(&self.patients)));
+        }
     }
 
     /// Waits until a flush of the network that was ordered for a time that has passed is carried out (P-18).
@@ -119,7 +175,8 @@ impl Healer {
 
 impl Drop for Healer {
     fn drop(&mut self) {
-        self.tasks.abort_all();
+        self.care.clear();
+        self.rounds.abort_all();
         // Nobody keeps the entries any more: they are given up for others to clean for, and who still writes
         // must not believe that they are there.
         for patient in self.patients.iter() {
@@ -129,8 +186,20 @@ impl Drop for Healer {
     }
 }
 
-fn patients(network: &Arc<Network>, ledger: Option<&Arc<Ledger>>) -> Arc<[Arc<Patient>]> {
-    (0..network.topology().peers().len()).map(|index| Patient::new(network, index, ledger)).collect()
+fn patients<'a>(
+    network: &Arc<Network>,
+    peers: impl IntoIterator<Item = &'a TopologyPeer>,
+    ledger: Option<&Arc<Ledger>>,
+) -> Vec<Arc<Patient>> {
+    peers.into_iter().map(|peer| Patient::new(network, peer, ledger)).collect()
+}
+
+/// Knows what the ledger says before anything is asked of the peers.
+fn look_first(patients: &[Arc<Patient>]) -> io::Result<()> {
+    let kept = || patients.iter().filter(|patient| patient.ledger.is_some());
+    kept().try_for_each(|patient| patient.look())?;
+    kept().for_each(|patient| patient.peer().cell.keep_ledger());
+    Ok(())
 }
 
 /// Heals one peer whenever it needs it.
@@ -185,7 +254,7 @@ enum Progress {
 /// Looks whether a peer that is down answers again. Links look too, but whoever found it down may be gone.
 async fn probe(patient: &Patient) -> Result<Progress, DirectError> {
     let (network, peer) = (&patient.network, patient.peer());
-    direct::open_greeted(peer.spec.address, network.topology().policy()).await?;
+    direct::open_greeted(peer.spec.address, &network.policy()).await?;
     network.observe(peer, Event::Answered);
     Ok(Progress::Answers)
 }
@@ -200,7 +269,7 @@ async fn bring_back(patient: &Patient, lost_writes: &mut bool) -> Result<Progres
     let abandoned = patient.abandoned();
     let ticket = peer.cell.begin_return();
     *lost_writes |= peer.cell.take_lost_writes();
-    let (mut stream, greeting) = direct::open_greeted(peer.spec.address, network.topology().policy()).await?;
+    let (mut stream, greeting) = direct::open_greeted(peer.spec.address, &network.policy()).await?;
     if peer.cell.identify(greeting.incarnation) == Identified::New {
         *lost_writes = false;
         return Ok(Progress::Disturbed);
@@ -226,7 +295,7 @@ async fn bring_back(patient: &Patient, lost_writes: &mut bool) -> Result<Progres
 
 /// Does what the return wants; tells the phase that the peer may be read in.
 async fn clean(patient: &Patient, stream: &mut TcpStream, facts: ReturnFacts) -> Result<Phase, DirectError> {
-    let within = patient.network.topology().policy().request;
+    let within = patient.network.policy().request;
     let (mut returning, mut step) = Return::begin(facts);
     loop {
         step = match step {

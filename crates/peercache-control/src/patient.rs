@@ -17,7 +17,7 @@ use tokio::sync::Notify;
 #[derive(Debug)]
 pub(crate) struct Patient {
     pub(crate) network: Arc<Network>,
-    index: usize,
+    peer: TopologyPeer,
     pub(crate) ledger: Option<Arc<Ledger>>,
     chart: Mutex<Chart>,
     /// Rings when an attempt to help it goes on or ends.
@@ -49,14 +49,23 @@ pub(crate) enum Attempt {
 }
 
 impl Patient {
-    pub(crate) fn new(network: &Arc<Network>, index: usize, ledger: Option<&Arc<Ledger>>) -> Arc<Self> {
-        let (network, ledger) = (Arc::clone(network), ledger.cloned());
+    pub(crate) fn new(
+        network: &Arc<Network>,
+        peer: &TopologyPeer,
+        ledger: Option<&Arc<Ledger>>,
+    ) -> Arc<Self> {
+        let (network, peer, ledger) = (Arc::clone(network), peer.clone(), ledger.cloned());
         let (chart, moved) = (Mutex::default(), Notify::new());
-        Arc::new(Self { network, index, ledger, chart, moved })
+        Arc::new(Self { network, peer, ledger, chart, moved })
     }
 
     pub(crate) fn peer(&self) -> &TopologyPeer {
-        &self.network.topology().peers()[self.index]
+        &self.peer
+    }
+
+    /// Whether this is the peer that it cares for, and not another one of that id.
+    pub(crate) fn is(&self, peer: &TopologyPeer) -> bool {
+        Arc::ptr_eq(&self.peer.cell, &peer.cell)
     }
 
     fn chart(&self) -> MutexGuard<'_, Chart> {

@@ -160,7 +160,8 @@ mod tests {
         };
         let network = Network::new(Arc::new(Topology::build(&spec).unwrap()));
         let ledger = Arc::new(Ledger::at(state));
-        (0..2).map(|index| Patient::new(&network, index, Some(&ledger))).collect()
+        let topology = network.topology();
+        topology.peers().iter().map(|peer| Patient::new(&network, peer, Some(&ledger))).collect()
     }
 
     /// Waits for messages of the kernel, and for nothing else, until `p1` stands as wanted.

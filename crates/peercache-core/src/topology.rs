@@ -41,15 +41,34 @@ impl Topology {
     /// # Errors
     /// What [`Ring::build`] says of the peers.
     pub fn with_phases(spec: &NetworkSpec, phase: impl Fn(&PeerId) -> Phase) -> Result<Self, RingError> {
+        Self::with_cells(1, spec, |peer| Arc::new(PeerCell::starting(phase(&peer.id))))
+    }
+
+    /// Builds the epoch behind this one, as `spec` describes the network now. What is known of a peer goes
+    /// on being known where its id and its address stay; any other one begins in its `phase`.
+    ///
+    /// # Errors
+    /// What [`Ring::build`] says of the peers.
+    pub fn next(&self, spec: &NetworkSpec, phase: impl Fn(&PeerId) -> Phase) -> Result<Self, RingError> {
+        Self::with_cells(self.epoch + 1, spec, |peer| {
+            let known = self.known(peer).map(|known| Arc::clone(&known.cell));
+            known.unwrap_or_else(|| Arc::new(PeerCell::starting(phase(&peer.id))))
+        })
+    }
+
+    fn with_cells(
+        epoch: u64,
+        spec: &NetworkSpec,
+        cell: impl Fn(&PeerSpec) -> Arc<PeerCell>,
+    ) -> Result<Self, RingError> {
         let members: Vec<_> = spec.peers.iter().map(RingMember::from).collect();
         let ring = match Ring::build(&members, spec.vnodes, spec.hash) {
             Err(RingError::Empty) => None,
             ring => Some(ring?),
         };
-        let cell = |peer: &PeerSpec| Arc::new(PeerCell::starting(phase(&peer.id)));
         let peer = |spec: &PeerSpec| TopologyPeer { spec: spec.clone(), cell: cell(spec) };
         Ok(Self {
-            epoch: 1,
+            epoch,
             name: spec.name.clone(),
             ring,
             peers: spec.peers.iter().map(peer).collect(),
@@ -99,6 +118,12 @@ impl Topology {
         self.peers.iter().position(|peer| peer.spec.id == *id)
     }
 
+    /// What is known of the peer with this id at this address, if it is in the network.
+    #[must_use]
+    pub fn known(&self, peer: &PeerSpec) -> Option<&TopologyPeer> {
+        self.peers.iter().find(|known| known.spec.id == peer.id && known.spec.address == peer.address)
+    }
+
     /// Copies per key as asked for; a smaller network keeps as many as it has peers.
     #[must_use]
     pub fn replication(&self) -> Replication {
@@ -115,5 +140,42 @@ impl Topology {
     #[must_use]
     pub fn policy(&self) -> &Policy {
         &self.policy
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::health::Event;
+    use crate::spec::{EngineKind, HashKind, Vnodes, Weight};
+
+    fn network(peers: &[(&str, u16)]) -> NetworkSpec {
+        let peer = |&(id, port): &(&str, u16)| PeerSpec {
+            id: id.parse().unwrap(),
+            address: ([127, 0, 0, 1], port).into(),
+            weight: Weight::default(),
+            engine: EngineKind::Memcached,
+            ring_name: None,
+        };
+        NetworkSpec {
+            name: "main".parse().unwrap(),
+            peers: peers.iter().map(peer).collect(),
+            replication: Replication::default(),
+            vnodes: Vnodes::default(),
+            hash: HashKind::Xxh3,
+            policy: Policy::default(),
+        }
+    }
+
+    #[test]
+    fn the_next_epoch_knows_of_peers_that_stay_and_of_nobody_else() {
+        let before = Topology::build(&network(&[("a", 1), ("b", 2), ("c", 3)])).unwrap();
+        before.peers().iter().for_each(|peer| drop(peer.cell.observe(Event::Refused)));
+        let spec = network(&[("d", 4), ("c", 3), ("b", 9)]);
+        let after = before.next(&spec, |_| Phase::Warming).unwrap();
+        assert_eq!((before.epoch(), after.epoch()), (1, 2));
+        let phases: Vec<_> = after.peers().iter().map(|peer| peer.cell.state().phase()).collect();
+        assert_eq!(phases, [Phase::Warming, Phase::Down, Phase::Warming], "b is at another address");
+        assert!(Arc::ptr_eq(&after.peers()[1].cell, &before.peers()[2].cell));
     }
 }

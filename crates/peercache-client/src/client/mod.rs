@@ -41,6 +41,8 @@ pub struct Client {
 #[derive(Debug)]
 struct Links {
     network: Arc<Network>,
+    /// The topology whose peers the links are counted by.
+    topology: Arc<Topology>,
     links: Vec<OnceLock<Link>>,
 }
 
@@ -105,8 +107,9 @@ impl Client {
     }
 
     fn over(network: Arc<Network>) -> Self {
-        let links = network.topology().peers().iter().map(|_| OnceLock::new()).collect();
-        Self { links: Arc::new(Links { network, links }) }
+        let topology = network.topology();
+        let links = topology.peers().iter().map(|_| OnceLock::new()).collect();
+        Self { links: Arc::new(Links { network, topology, links }) }
     }
 
     /// What this client shares with whoever heals its peers.
@@ -115,10 +118,10 @@ impl Client {
         &self.links.network
     }
 
-    /// The network's topology.
+    /// The network's topology when the client was opened, which it keeps to.
     #[must_use]
     pub fn topology(&self) -> &Arc<Topology> {
-        self.links.network.topology()
+        &self.links.topology
     }
 
     /// Reads `key`: from its owner, or from the next replica that can serve (P-20). None is a miss.
@@ -206,9 +209,8 @@ impl Client {
 
     fn link(&self, index: usize) -> &Link {
         let open = || {
-            let network = Arc::clone(&self.links.network);
-            let peer = network.topology().peers()[index].clone();
-            Link::open(network, peer)
+            let peer = self.topology().peers()[index].clone();
+            Link::open(Arc::clone(&self.links.network), peer)
         };
         self.links.links[index].get_or_init(open)
     }

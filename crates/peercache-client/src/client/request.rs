@@ -73,7 +73,7 @@ impl Client {
         if !cleared.is_empty() || !unrecorded.is_empty() {
             self.network().stir();
         }
-        let recorded = self.network().recorded(&set, unrecorded).await;
+        let recorded = self.network().recorded(self.topology(), &set, unrecorded).await;
         Finished { set, verdict, answers, recorded }
     }
 

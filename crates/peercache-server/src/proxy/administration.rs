@@ -25,11 +25,11 @@ pub(super) fn answer(verb: AdminVerb, shared: &Shared) -> &'static str {
     }
 }
 
-/// In how many seconds a `flush_all` with this expiry takes effect.
-pub(super) fn flush_delay_s(exptime: i64) -> u32 {
+/// When a `flush_all` with this expiry takes effect, in seconds since 1970; none is now.
+pub(super) fn flush_at(exptime: i64) -> Option<u64> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs() as i64);
-    let after = if exptime > RELATIVE_MAX_S { exptime - now } else { exptime };
-    u32::try_from(after.max(0)).unwrap_or(u32::MAX)
+    let at = if exptime > RELATIVE_MAX_S { exptime } else { now.saturating_add(exptime) };
+    u64::try_from(at).ok().filter(|_| at > now)
 }
 
 /// `stats`, and what can be asked behind it.

@@ -82,12 +82,16 @@ impl Hub {
 
     /// Asks for the keys of a multiget that wait for it, beginning the next window when one is done.
     pub(super) fn ask_many(&mut self, token: Token) {
-        let Self { core, peers, by_peer, .. } = self;
+        let Self { core, peers, by_peer, is_changing, .. } = self;
         let Some(session) = core.sessions.get_mut(token.session as usize) else { return };
         let Some(Slot { work: Work::Many(many), .. }) = session.slot(token.slot) else { return };
-        if !many.wants_asking() && many.is_window_done() && many.has_more() && !many.open_window(&core.known)
-        {
-            many.nobody_there();
+        if !many.wants_asking() && many.is_window_done() && many.has_more() {
+            if *is_changing {
+                return;
+            }
+            if !many.open_window(&core.known) {
+                many.nobody_there();
+            }
         }
         let deadline = core.known.attempt_deadline(many.deadline);
         let versions = many.versions;
@@ -123,14 +127,14 @@ impl Hub {
     }
 
     /// Tells a peer to forget everything.
-    pub(super) fn ask_flush(&mut self, token: Token, after_s: u32) {
+    pub(super) fn ask_flush(&mut self, token: Token) {
         let index = usize::from(token.part);
         if self.peers[index].link.room().is_err() {
             return self.not_sent(token);
         }
         let known = &self.core.known;
         let deadline = known.attempt_deadline(known.request_deadline());
-        self.peers[index].link.push(&Command::FlushAll { after_s }, token, deadline);
+        self.peers[index].link.push(&Command::FlushAll { after_s: 0 }, token, deadline);
         self.mark_peer(index);
     }
 }

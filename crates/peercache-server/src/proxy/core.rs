@@ -77,7 +77,7 @@ impl Core {
                 one.kept = Some(position);
             }
             Work::Many(many) => many.value(token.part, reply, &self.known),
-            Work::Done | Work::Everywhere(_) => {}
+            Work::Done | Work::Flush(_) | Work::Everywhere(_) => {}
         }
     }
 
@@ -111,7 +111,7 @@ impl Core {
                 };
                 self.hear_everywhere(token, outcome);
             }
-            Work::Done => {}
+            Work::Done | Work::Flush(_) => {}
         }
     }
 
@@ -131,7 +131,7 @@ impl Core {
                 self.look_at_many(token);
             }
             Work::Everywhere(_) => self.hear_everywhere(token, Outcome::Lost(lost)),
-            Work::Done => {}
+            Work::Done | Work::Flush(_) => {}
         }
     }
 
@@ -166,7 +166,7 @@ impl Core {
     fn one(&mut self, token: Token) -> Option<&mut One> {
         match &mut self.sessions.get_mut(token.session as usize)?.slot(token.slot)?.work {
             Work::One(one) => Some(one),
-            Work::Done | Work::Many(_) | Work::Everywhere(_) => None,
+            Work::Done | Work::Many(_) | Work::Flush(_) | Work::Everywhere(_) => None,
         }
     }
 

@@ -8,6 +8,7 @@
 
 use super::core::{Core, Todo};
 use super::counts::Counts;
+use super::flush::Note;
 use super::known::Known;
 use super::orders::Orders;
 use super::session::{Session, Stage, Ticket};
@@ -19,7 +20,7 @@ use peercache_core::link::{Busy, End, Link, Next};
 use peercache_core::pipeline::{Malformed, PipelineLimits};
 use peercache_core::protocol::memcached::command::Dialect;
 use peercache_core::replication::Lost;
-use peercache_core::topology::Topology;
+use peercache_core::topology::{Topology, TopologyPeer};
 use slab::Slab;
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -48,18 +49,25 @@ pub(crate) struct Hub {
     pub(super) shared: Arc<Shared>,
     /// The number of the next write that needs an order.
     pub(super) next_request: u32,
+    /// Nothing is begun while the network changes.
+    pub(super) is_changing: bool,
+    /// Changes of the flush that is pending.
+    pub(super) notes: VecDeque<Note>,
+}
+
+impl Peer {
+    /// A peer that nobody is connected to yet.
+    pub(super) fn new(peer: &TopologyPeer, silence: Duration) -> Self {
+        let link = Link::new(Arc::clone(&peer.cell), PipelineLimits::default(), silence);
+        Self { link, dialect: Dialect::Classic, is_dirty: false }
+    }
 }
 
 impl Hub {
     /// A worker with no clients and no connections.
     pub(crate) fn new(topology: Arc<Topology>, shared: Arc<Shared>, number: usize) -> Self {
         let silence = topology.policy().silence;
-        let peer = |peer: &peercache_core::topology::TopologyPeer| Peer {
-            link: Link::new(Arc::clone(&peer.cell), PipelineLimits::default(), silence),
-            dialect: Dialect::Classic,
-            is_dirty: false,
-        };
-        let peers: Vec<_> = topology.peers().iter().map(peer).collect();
+        let peers: Vec<_> = topology.peers().iter().map(|peer| Peer::new(peer, silence)).collect();
         Self {
             by_peer: peers.iter().map(|_| Vec::new()).collect(),
             peers,
@@ -81,6 +89,8 @@ impl Hub {
             dirty_peers: Vec::new(),
             shared,
             next_request: 0,
+            is_changing: false,
+            notes: VecDeque::new(),
         }
     }
 
@@ -175,7 +185,8 @@ impl Hub {
     pub(crate) fn sent(&mut self, id: u32) -> bool {
         let Some(session) = self.core.sessions.get_mut(id as usize) else { return true };
         session.is_dirty = false;
-        if session.parked_at.is_some() && session.has_room() && !self.parked.contains(&id) {
+        let may_begin = session.parked_at.is_some() && session.has_room() && !self.is_changing;
+        if may_begin && !self.parked.contains(&id) {
             self.resume(id);
         }
         self.go_on_with_many(id);
@@ -307,6 +318,15 @@ impl Hub {
             self.core.stirred |= news.stirred;
         }
         self.turn();
+    }
+
+    /// Every peer is looked at, whatever was noted of those before.
+    pub(super) fn mark_all_peers(&mut self) {
+        self.dirty_peers.clear();
+        for index in 0..self.peers.len() {
+            self.peers[index].is_dirty = false;
+            self.mark_peer(index);
+        }
     }
 
     pub(super) fn mark_peer(&mut self, index: usize) {

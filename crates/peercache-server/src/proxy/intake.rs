@@ -5,7 +5,6 @@
 
 use super::ask::{How, push};
 use super::core::Todo;
-use super::everywhere::Everywhere;
 use super::hub::Hub;
 use super::many::Many;
 use super::op::Op;
@@ -95,7 +94,7 @@ impl Hub {
 
     /// Begins every whole request in `input`; says how many bytes of it are done.
     fn take_in(&mut self, id: u32, input: &[u8]) -> usize {
-        let mut taken = 0;
+        let (mut taken, is_changing) = (0, self.is_changing);
         let limits = Limits { value_bytes_max: self.core.known.topology.policy().value_bytes_max };
         loop {
             let now = self.core.known.now;
@@ -108,7 +107,7 @@ impl Hub {
                 session.parked_at = None;
                 return taken;
             }
-            if !session.has_room() {
+            if is_changing || !session.has_room() {
                 session.parked_at.get_or_insert(now);
                 return taken;
             }
@@ -228,7 +227,7 @@ impl Hub {
     }
 
     /// Answers a line in its turn.
-    fn say(&mut self, id: u32, line: &str) -> Began {
+    pub(super) fn say(&mut self, id: u32, line: &str) -> Began {
         let Self { core, .. } = self;
         let now = core.known.now;
         let mut text = core.buffers.take();
@@ -302,38 +301,6 @@ impl Hub {
         let began = self.begin_one(id, Asked { op, key, flags: &flags, value, wanted: Wanted::Wanted });
         self.core.buffers.put(flags);
         began
-    }
-
-    fn begin_flush_all(&mut self, id: u32, exptime: i64, wanted: Wanted) -> Began {
-        if !self.shared.flush_all {
-            return match wanted {
-                Wanted::Wanted => self.say(id, "CLIENT_ERROR flush_all not allowed"),
-                Wanted::Unwanted => Began::Yes,
-            };
-        }
-        let Some(session) = self.core.sessions.get(id as usize) else { return Began::Yes };
-        tracing::info!(client = session.client, exptime, "flush_all");
-        let slot = session.next_slot();
-        let Some(gather) = router::plan_broadcast(&self.core.known.topology) else {
-            return self.say(id, NO_PEERS);
-        };
-        self.core.counts.cmd_flush += 1;
-        let deadline = self.core.known.request_deadline();
-        let ask: Vec<_> = gather.waiting().iter().collect();
-        let everywhere = Everywhere::new(gather, wanted, deadline);
-        let (started, answer) = (self.core.known.now, self.core.buffers.take());
-        if let Some(session) = self.session(id) {
-            session.push(Slot::new(Work::Everywhere(everywhere), answer, started));
-        }
-        let after_s = administration::flush_delay_s(exptime);
-        self.shared.flush_after(after_s);
-        for peer in &ask {
-            self.ask_flush(Token { session: id, slot, part: peer.get() as u16 }, after_s);
-        }
-        if ask.is_empty() {
-            self.core.nobody_to_flush(Token { session: id, slot, part: 0 });
-        }
-        Began::Yes
     }
 
     /// Begins a request for one key, unless a link that it needs is full.
@@ -453,4 +420,4 @@ fn base64_flag(key: MetaKey<'_>) -> &'static [u8] {
 }
 
 /// What an empty network answers.
-const NO_PEERS: &str = "SERVER_ERROR No peers available.";
+pub(super) const NO_PEERS: &str = "SERVER_ERROR No peers available.";

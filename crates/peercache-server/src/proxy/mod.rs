@@ -4,16 +4,19 @@
 //! does is a pure machine, the [`hub`]: it knows sessions and links and no sockets. The modules, in the order in
 //! which a request meets them: [`session`] holds a client's bytes and the order of its answers, [`intake`] takes
 //! requests in, [`op`] and [`meta`] say what is asked of replicas, [`ask`] asks, [`core`] hears what they answer,
-//! [`say`] tells the client. [`many`] and [`everywhere`] are requests for more than one key. [`drive`] moves the
-//! bytes.
+//! [`say`] tells the client. [`many`] and [`everywhere`] are requests for more than one key, [`changing`] is a
+//! change of the network beneath them all. [`drive`] moves the bytes.
 
 mod administration;
 mod ask;
 mod buffers;
+mod changer;
+mod changing;
 mod core;
 mod counts;
 mod drive;
 mod everywhere;
+mod flush;
 mod hub;
 mod intake;
 mod known;
@@ -28,5 +31,6 @@ mod session;
 mod shared;
 mod slot;
 
-pub use options::Options;
+pub use changer::Changer;
+pub use options::{Options, PendingFlush};
 pub use serve::Proxy;

@@ -1,8 +1,11 @@
 //! How a proxy is set up.
 
 use crate::options::UnixSocket;
+use std::fmt;
+use std::io;
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Where a proxy listens, and what it allows.
@@ -23,6 +26,23 @@ pub struct Options {
     pub admin_commands: bool,
     /// Whether clients may empty the network with `flush_all`.
     pub flush_all: bool,
+    /// Keeps a delayed `flush_all` until it is due; without it, such a one is an error.
+    pub pending_flush: Option<Arc<dyn PendingFlush>>,
+}
+
+/// Keeps the one flush of a network that is still to come (P-18). May block for a disk's time.
+pub trait PendingFlush: fmt::Debug + Send + Sync {
+    /// The network is to be flushed at this time, in seconds since 1970, instead of what was pending.
+    ///
+    /// # Errors
+    /// It could not be written down; what was pending still is.
+    fn set(&self, at_unix_s: u64) -> io::Result<()>;
+
+    /// Nothing is pending any more.
+    ///
+    /// # Errors
+    /// It could not be written down; what was pending still is.
+    fn clear(&self) -> io::Result<()>;
 }
 
 impl Default for Options {
@@ -36,6 +56,7 @@ impl Default for Options {
             idle_timeout: None,
             admin_commands: false,
             flush_all: true,
+            pending_flush: None,
         }
     }
 }

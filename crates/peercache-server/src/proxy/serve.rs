@@ -1,5 +1,6 @@
 //! A proxy as a server: its listeners and its workers.
 
+use super::changer::{Changer, Changes};
 use super::drive;
 use super::hub::Hub;
 use super::options::Options;
@@ -20,6 +21,8 @@ pub struct Proxy {
     listeners: Vec<Listener>,
     addresses: Vec<SocketAddr>,
     shared: Arc<Shared>,
+    changer: Changer,
+    changes: Changes,
 }
 
 impl Proxy {
@@ -42,13 +45,20 @@ impl Proxy {
         listen.extend(options.unix_sockets.iter().map(|socket| socket.path.display().to_string()));
         let gauges = Arc::<Gauges>::default();
         let shared = Arc::new(Shared::new(gauges, options.workers.get(), &options, listen));
-        Ok(Self { network, options, listeners, addresses, shared })
+        let (changer, changes) = Changer::new(&network, options.workers.get());
+        Ok(Self { network, options, listeners, addresses, shared, changer, changes })
     }
 
     /// The TCP addresses that it listens on, with their real ports.
     #[must_use]
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.addresses
+    }
+
+    /// Changes its network while it serves.
+    #[must_use]
+    pub fn changer(&self) -> Changer {
+        self.changer.clone()
     }
 
     /// Serves clients until `shutdown` ends. Then nobody is accepted any more, and clients get the answers to
@@ -58,14 +68,17 @@ impl Proxy {
     /// [`ServeError`]: threads or listeners could not be set up, or a worker panicked.
     pub async fn serve(self, shutdown: impl Future<Output = ()>) -> Result<(), ServeError> {
         let (drain, drains) = watch::channel(false);
+        // All begin with the same one, whatever changes meanwhile.
+        let topology = self.network.topology();
         let start = |number| {
             let (network, shared) = (Arc::clone(&self.network), Arc::clone(&self.shared));
+            let (topology, changes) = (Arc::clone(&topology), self.changes.clone());
             Worker::start(number, drains.clone(), move |intake| {
-                let hub = Hub::new(Arc::clone(network.topology()), shared, number);
-                drive::run(hub, network, intake)
+                drive::run(Hub::new(topology, shared, number), network, changes, intake)
             })
         };
         let workers = (0..self.options.workers.get()).map(start).collect::<io::Result<Vec<_>>>();
+        drop((self.changer, self.changes));
         let welcome = Welcome {
             workers: workers.map_err(ServeError::Worker)?,
             drain,

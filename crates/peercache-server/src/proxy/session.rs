@@ -120,6 +120,11 @@ impl Session {
         self.slots.is_empty()
     }
 
+    /// What is being done for each request.
+    pub(crate) fn works(&self) -> impl Iterator<Item = &Work> {
+        self.slots.iter().map(|slot| &slot.work)
+    }
+
     /// The number that the next slot will have.
     pub(crate) fn next_slot(&self) -> u32 {
         self.first.wrapping_add(self.slots.len() as u32)

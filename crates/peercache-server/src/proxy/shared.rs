@@ -1,6 +1,7 @@
 //! What the workers of a proxy share: how it is set up, and what is counted.
 
 use super::counts::{Counts, Published};
+use super::options::PendingFlush;
 use super::orders::Orders;
 use crate::door::Gauges;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -17,6 +18,7 @@ pub(crate) struct Shared {
     /// Whether `cache_memlimit` and its like are answered.
     pub(crate) admin_commands: bool,
     pub(crate) flush_all: bool,
+    pub(crate) pending_flush: Option<Arc<dyn PendingFlush>>,
     pub(crate) connections_max: usize,
     pub(crate) listen: Vec<String>,
     /// What had been counted when a client last said `stats reset`.
@@ -37,14 +39,12 @@ impl Shared {
             started: Instant::now(),
             admin_commands: options.admin_commands,
             flush_all: options.flush_all,
+            pending_flush: options.pending_flush.clone(),
             connections_max: options.connections_max.get(),
             listen,
             reset_at: Mutex::new(Counts::default()),
         }
     }
-
-    /// A client wants everything forgotten in so many seconds.
-    pub(crate) fn flush_after(&self, _after_s: u32) {}
 
     /// What all workers have counted since the start.
     pub(crate) fn totals(&self) -> Counts {

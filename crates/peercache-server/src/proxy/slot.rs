@@ -49,6 +49,8 @@ pub(crate) enum Work {
     One(One),
     /// A multiget.
     Many(Box<Many>),
+    /// A flush, while what is pending is changed.
+    Flush(Wanted),
     /// A request to every peer.
     Everywhere(Everywhere),
 }

@@ -100,6 +100,7 @@ impl ProxyCommand {
             idle_timeout: self.idle_timeout.map(|seconds| Duration::from_secs(seconds.get().into())),
             admin_commands: self.admin_commands,
             flush_all: !self.no_flush_all,
+            pending_flush: None,
         })
     }
 }

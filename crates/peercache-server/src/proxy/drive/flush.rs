@@ -1,6 +1,6 @@
 //! The end of a turn: sends what peers and clients are to be sent, and keeps the worker's alarm.
 
-use super::{Connection, Worker, client};
+use super::{Connection, Place, Worker, client};
 use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -13,14 +13,13 @@ pub(super) struct Flusher {
     worker: Rc<Worker>,
     peers: Vec<usize>,
     sessions: Vec<u32>,
-    /// For each peer, what is to be sent and how much of it was.
-    outgoing: Vec<Outgoing>,
     alarm: Pin<Box<Sleep>>,
     alarm_at: Option<Duration>,
 }
 
+/// What a peer is to be sent, and how much of it was.
 #[derive(Default)]
-struct Outgoing {
+pub(super) struct Outgoing {
     bytes: Vec<u8>,
     sent: usize,
     /// The socket takes no more for now.
@@ -34,66 +33,31 @@ const IDLE_BYTES_MAX: usize = 256 * 1024;
 
 impl Flusher {
     pub(super) fn new(worker: Rc<Worker>) -> Self {
-        let outgoing = worker.wanted.iter().map(|_| Outgoing::default()).collect();
         let alarm = Box::pin(tokio::time::sleep(Duration::ZERO));
-        Self { worker, peers: Vec::new(), sessions: Vec::new(), outgoing, alarm, alarm_at: None }
+        Self { worker, peers: Vec::new(), sessions: Vec::new(), alarm, alarm_at: None }
     }
 
     /// Sends to the peers that are to be sent something.
     fn flush_peers(&mut self, cx: &mut Context<'_>) {
         self.worker.hub.borrow_mut().take_dirty_peers(&mut self.peers);
-        for (index, outgoing) in self.outgoing.iter().enumerate() {
-            if outgoing.is_blocked && !self.peers.contains(&index) {
+        let places = self.worker.places.borrow();
+        for (index, place) in places.iter().enumerate() {
+            if place.outgoing.borrow().is_blocked && !self.peers.contains(&index) {
                 self.peers.push(index);
             }
         }
         while let Some(index) = self.peers.pop() {
-            let connection = self.worker.connections.borrow()[index].clone();
+            let Some(place) = places.get(index) else { continue };
+            let connection = place.connection.borrow().clone();
             match connection {
-                Some(connection) => self.flush_peer(index, &connection, cx),
+                Some(connection) => self.worker.flush_peer(index, place, &connection, cx),
                 None => {
-                    self.outgoing[index] = Outgoing::default();
-                    self.worker.wanted[index].notify_one();
+                    place.outgoing.take();
+                    place.wanted.notify_one();
                 }
             }
         }
     }
-
-    fn flush_peer(&mut self, index: usize, connection: &Rc<Connection>, cx: &mut Context<'_>) {
-        let outgoing = &mut self.outgoing[index];
-        if !outgoing.to.as_ref().is_some_and(|to| Rc::ptr_eq(to, connection)) {
-            *outgoing = Outgoing { to: Some(Rc::clone(connection)), ..Outgoing::default() };
-        }
-        outgoing.is_blocked = false;
-        loop {
-            if outgoing.sent == outgoing.bytes.len() {
-                outgoing.bytes.clear();
-                outgoing.bytes.shrink_to(IDLE_BYTES_MAX);
-                outgoing.sent = 0;
-                self.worker.hub.borrow_mut().peer_output(index, &mut outgoing.bytes);
-                if outgoing.bytes.is_empty() {
-                    return;
-                }
-            }
-            let unsent = &outgoing.bytes[outgoing.sent..];
-            match Pin::new(&mut **connection.stream.borrow_mut()).poll_write(cx, unsent) {
-                Poll::Ready(Ok(bytes)) if bytes > 0 => outgoing.sent += bytes,
-                Poll::Ready(result) => {
-                    let error = result.err().unwrap_or_else(|| std::io::ErrorKind::WriteZero.into());
-                    *connection.broken.borrow_mut() = Some(error);
-                    if let Some(reader) = connection.reader.borrow_mut().take() {
-                        reader.wake();
-                    }
-                    return;
-                }
-                Poll::Pending => {
-                    outgoing.is_blocked = true;
-                    return;
-                }
-            }
-        }
-    }
-
     /// Sends to the clients that have answers coming.
     fn flush_sessions(&mut self, cx: &mut Context<'_>) {
         self.worker.hub.borrow_mut().take_dirty_sessions(&mut self.sessions);
@@ -131,7 +95,44 @@ impl Flusher {
             hub.set_now(self.worker.network.now());
             hub.alarm();
             drop(hub);
-            self.worker.wanted.iter().for_each(tokio::sync::Notify::notify_one);
+            self.worker.places.borrow().iter().for_each(|place| place.wanted.notify_one());
+        }
+    }
+}
+
+impl Worker {
+    fn flush_peer(&self, index: usize, place: &Place, connection: &Rc<Connection>, cx: &mut Context<'_>) {
+        let outgoing = &mut *place.outgoing.borrow_mut();
+        if !outgoing.to.as_ref().is_some_and(|to| Rc::ptr_eq(to, connection)) {
+            *outgoing = Outgoing { to: Some(Rc::clone(connection)), ..Outgoing::default() };
+        }
+        outgoing.is_blocked = false;
+        loop {
+            if outgoing.sent == outgoing.bytes.len() {
+                outgoing.bytes.clear();
+                outgoing.bytes.shrink_to(IDLE_BYTES_MAX);
+                outgoing.sent = 0;
+                self.hub.borrow_mut().peer_output(index, &mut outgoing.bytes);
+                if outgoing.bytes.is_empty() {
+                    return;
+                }
+            }
+            let unsent = &outgoing.bytes[outgoing.sent..];
+            match Pin::new(&mut **connection.stream.borrow_mut()).poll_write(cx, unsent) {
+                Poll::Ready(Ok(bytes)) if bytes > 0 => outgoing.sent += bytes,
+                Poll::Ready(result) => {
+                    let error = result.err().unwrap_or_else(|| std::io::ErrorKind::WriteZero.into());
+                    *connection.broken.borrow_mut() = Some(error);
+                    if let Some(reader) = connection.reader.borrow_mut().take() {
+                        reader.wake();
+                    }
+                    return;
+                }
+                Poll::Pending => {
+                    outgoing.is_blocked = true;
+                    return;
+                }
+            }
         }
     }
 }
@@ -150,6 +151,12 @@ impl Future for Flusher {
             }
         }
         self.worker.hub.borrow().publish();
+        if self.worker.hub.borrow().is_quiet() {
+            self.worker.quieted.notify_waiters();
+        }
+        if self.worker.hub.borrow().has_notes() {
+            self.worker.noting.notify_one();
+        }
         if self.worker.hub.borrow_mut().take_stirred() {
             self.worker.network.stir();
         }

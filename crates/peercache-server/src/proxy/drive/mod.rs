@@ -5,14 +5,16 @@
 //! requests leave in one write for each socket. All tasks of a worker run on one thread, and none holds a borrow
 //! of the hub while it waits.
 
+mod change;
 mod client;
 mod flush;
 mod peer;
 
+use super::changer::Changes;
 use super::hub::Hub;
 use super::orders::Orders;
 use crate::door::{Intake, Seat, Socket};
-use flush::Flusher;
+use flush::{Flusher, Outgoing};
 use peercache_client::Network;
 use std::cell::{Cell, RefCell};
 use std::io;
@@ -57,6 +59,17 @@ struct Connection {
     reader: RefCell<Option<Waker>>,
 }
 
+/// What a peer's task and the flusher share about it.
+#[derive(Default)]
+struct Place {
+    /// Which of the peers it is; none when it has left the network.
+    index: Cell<Option<usize>>,
+    connection: RefCell<Option<Rc<Connection>>>,
+    /// Wakes the peer's task to connect.
+    wanted: Notify,
+    outgoing: RefCell<Outgoing>,
+}
+
 /// What the tasks of a worker share.
 struct Worker {
     hub: RefCell<Hub>,
@@ -66,14 +79,16 @@ struct Worker {
     /// By session.
     clients: RefCell<Vec<Option<Rc<Client>>>>,
     /// By peer.
-    connections: RefCell<Vec<Option<Rc<Connection>>>>,
-    /// Wakes a peer's task to connect; by peer.
-    wanted: Vec<Notify>,
+    places: RefCell<Vec<Rc<Place>>>,
     flusher: RefCell<Option<Waker>>,
     /// Clients that are connected.
     count: Cell<usize>,
     /// Told when the last client has gone.
     emptied: Notify,
+    /// Told when nothing is in progress any more, where the network is to change.
+    quieted: Notify,
+    /// Told when what is pending of flushes is to be changed.
+    noting: Notify,
 }
 
 impl Worker {
@@ -112,27 +127,26 @@ impl Worker {
 }
 
 /// Serves clients over the network until no new ones come and the last has gone.
-pub(crate) async fn run(hub: Hub, network: Arc<Network>, mut intake: Intake) {
+pub(crate) async fn run(hub: Hub, network: Arc<Network>, changes: Changes, mut intake: Intake) {
     let (orders, number) = hub.orders();
-    let peers = network.topology().peers().len();
     let worker = Rc::new(Worker {
         hub: RefCell::new(hub),
         network,
         scratch: RefCell::new(vec![0; READ_BYTES_MAX].into_boxed_slice()),
         clients: RefCell::default(),
-        connections: RefCell::new((0..peers).map(|_| None).collect()),
-        wanted: (0..peers).map(|_| Notify::new()).collect(),
+        places: RefCell::default(),
         flusher: RefCell::default(),
         count: Cell::new(0),
         emptied: Notify::new(),
+        quieted: Notify::new(),
+        noting: Notify::new(),
     });
     let mut tasks = tokio::task::JoinSet::new();
     tasks.spawn_local(Flusher::new(Rc::clone(&worker)));
     tasks.spawn_local(listen_for_stirs(Rc::clone(&worker)));
     tasks.spawn_local(listen_for_turns(Rc::clone(&worker), orders, number));
-    for index in 0..peers {
-        tasks.spawn_local(peer::drive(Rc::clone(&worker), index));
-    }
+    tasks.spawn_local(change::follow(Rc::clone(&worker), changes));
+    tasks.spawn_local(keep_notes(Rc::clone(&worker)));
     while let Some((socket, seat)) = intake.sockets.recv().await {
         match open(socket) {
             Ok((stream, name)) => welcome(&worker, stream, name, seat),
@@ -183,6 +197,19 @@ async fn listen_for_stirs(worker: Rc<Worker>) {
         stirred.as_mut().enable();
         worker.with_hub(Hub::look_at_held);
         stirred.await;
+    }
+}
+
+/// Changes what is pending of flushes, one change after the other.
+async fn keep_notes(worker: Rc<Worker>) {
+    loop {
+        let next = worker.hub.borrow_mut().next_note();
+        let Some((note, pending)) = next else {
+            worker.noting.notified().await;
+            continue;
+        };
+        let written = tokio::task::spawn_blocking(move || note.write(&*pending)).await;
+        worker.with_hub(|hub| hub.noted(note, written.unwrap_or_else(|error| Err(io::Error::other(error)))));
     }
 }
 

@@ -1,6 +1,6 @@
 //! Connects to one peer when its link wants it, and reads what it says.
 
-use super::{Connection, Worker};
+use super::{Connection, Place, Worker};
 use peercache_client::direct::open_greeted;
 use peercache_core::link::{End, Next};
 use std::cell::RefCell;
@@ -8,39 +8,45 @@ use std::future::poll_fn;
 use std::io;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use tokio::io::ReadBuf;
 
-/// The task of one peer.
-pub(super) async fn drive(worker: Rc<Worker>, index: usize) {
+/// The task of one peer; ends when that has left the network.
+pub(super) async fn drive(worker: Rc<Worker>, place: Rc<Place>) {
     loop {
         let mut stirred = pin!(worker.network.stirred());
         stirred.as_mut().enable();
+        let Some(index) = place.index.get() else { return };
         let next = worker.with_hub(|hub| hub.poll_peer(index));
         match next {
             Next::End => return,
             Next::Wait | Next::Pump => tokio::select! {
-                () = worker.wanted[index].notified() => {}
+                () = place.wanted.notified() => {}
                 () = stirred => {}
             },
-            Next::Connect => connect(&worker, index).await,
+            Next::Connect => connect(&worker, &place, index).await,
         }
     }
 }
 
-async fn connect(worker: &Rc<Worker>, index: usize) {
-    let topology = worker.network.topology();
-    let (address, policy) = (topology.peers()[index].spec.address, topology.policy());
-    match open_greeted(address, policy).await {
+async fn connect(worker: &Rc<Worker>, place: &Place, index: usize) {
+    let topology = Arc::clone(worker.hub.borrow().topology());
+    let opened = open_greeted(topology.peers()[index].spec.address, topology.policy()).await;
+    // By now the network may be another one.
+    let Some(index) = place.index.get() else { return };
+    match opened {
         Ok((stream, greeting)) => {
             let stream = RefCell::new(Box::new(stream) as Box<dyn super::Duplex>);
             let connection =
                 Rc::new(Connection { stream, broken: RefCell::default(), reader: RefCell::default() });
-            worker.connections.borrow_mut()[index] = Some(Rc::clone(&connection));
+            *place.connection.borrow_mut() = Some(Rc::clone(&connection));
             worker.with_hub(|hub| hub.peer_connected(index, &greeting));
-            let (end, trouble) = poll_fn(|cx| poll_read(worker, index, &connection, cx)).await;
-            worker.connections.borrow_mut()[index] = None;
-            worker.with_hub(|hub| hub.peer_ended(index, end, trouble));
+            let (end, trouble) = poll_fn(|cx| poll_read(worker, place, &connection, cx)).await;
+            place.connection.take();
+            if let Some(index) = place.index.get() {
+                worker.with_hub(|hub| hub.peer_ended(index, end, trouble));
+            }
         }
         Err(error) => worker.with_hub(|hub| hub.peer_not_connected(index, &error)),
     }
@@ -49,10 +55,11 @@ async fn connect(worker: &Rc<Worker>, index: usize) {
 /// Reads until the connection ends; tells how.
 fn poll_read(
     worker: &Worker,
-    index: usize,
+    place: &Place,
     connection: &Connection,
     cx: &mut Context<'_>,
 ) -> Poll<(End, String)> {
+    let Some(index) = place.index.get() else { return Poll::Ready((End::Ours, String::new())) };
     let lost = |error: &io::Error| (End::Lost, format!("the connection was lost: {error}"));
     if let Some(error) = &*connection.broken.borrow() {
         return Poll::Ready(lost(error));
