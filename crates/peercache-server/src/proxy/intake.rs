@@ -6,7 +6,6 @@
 use super::ask::{How, push};
 use super::core::Todo;
 use super::hub::Hub;
-use super::many::Many;
 use super::op::Op;
 use super::orders::Place;
 use super::session::{Stage, Ticket};
@@ -257,9 +256,11 @@ impl Hub {
             return Began::Parked;
         }
         let known = &self.core.known;
-        let mut many = Box::new(Many::new(versions, known.request_deadline()));
+        let deadline = known.request_deadline();
+        let mut many = self.core.buffers.take_many();
+        many.begin(versions, deadline);
         keys.iter().for_each(|key| many.add(key));
-        let started = known.now;
+        let started = self.core.known.now;
         let answer = self.core.buffers.take();
         let Some(session) = self.core.sessions.get_mut(id as usize) else { return Began::Yes };
         let token = Token { session: id, slot: session.next_slot(), part: 0 };

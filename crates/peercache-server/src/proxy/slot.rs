@@ -67,7 +67,7 @@ pub(crate) struct One {
     /// The position whose answer is kept in the slot, if any.
     pub(crate) kept: Option<u8>,
     /// What was decided, while the outages of some replicas are not yet on disk (P-11).
-    pub(crate) held: Option<(Answer, Positions)>,
+    pub(crate) held: Option<Box<(Answer, Positions)>>,
     pub(crate) bytes: RequestBytes,
     /// Its place among the writes of its key, where those need an order.
     pub(crate) place: Option<Place>,
