@@ -13,6 +13,7 @@ use super::hub::Hub;
 use super::orders::Orders;
 use crate::door::{Intake, Seat, Socket};
 use flush::Flusher;
+use futures_util::future::join_all;
 use peercache_client::Network;
 use std::cell::{Cell, RefCell};
 use std::io;
@@ -130,8 +131,10 @@ pub(crate) async fn run(hub: Hub, network: Arc<Network>, mut intake: Intake) {
     tasks.spawn_local(Flusher::new(Rc::clone(&worker)));
     tasks.spawn_local(listen_for_stirs(Rc::clone(&worker)));
     tasks.spawn_local(listen_for_turns(Rc::clone(&worker), orders, number));
-    for index in 0..peers {
-        tasks.spawn_local(peer::drive(Rc::clone(&worker), index));
+    // Versions that clients bring along mean something only of a peer that was met (P-17).
+    let met = join_all((0..peers).map(|index| peer::open(&worker, index))).await;
+    for (index, connection) in met.into_iter().enumerate() {
+        tasks.spawn_local(peer::drive(Rc::clone(&worker), index, connection));
     }
     while let Some((socket, seat)) = intake.sockets.recv().await {
         match open(socket) {

@@ -11,8 +11,11 @@ use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 use tokio::io::ReadBuf;
 
-/// The task of one peer.
-pub(super) async fn drive(worker: Rc<Worker>, index: usize) {
+/// The task of one peer, which begins with the connection that was [opened](open) when its worker started.
+pub(super) async fn drive(worker: Rc<Worker>, index: usize, first: Option<Rc<Connection>>) {
+    if let Some(connection) = first {
+        listen(&worker, index, &connection).await;
+    }
     loop {
         let mut stirred = pin!(worker.network.stirred());
         stirred.as_mut().enable();
@@ -23,12 +26,17 @@ pub(super) async fn drive(worker: Rc<Worker>, index: usize) {
                 () = worker.wanted[index].notified() => {}
                 () = stirred => {}
             },
-            Next::Connect => connect(&worker, index).await,
+            Next::Connect => {
+                if let Some(connection) = open(&worker, index).await {
+                    listen(&worker, index, &connection).await;
+                }
+            }
         }
     }
 }
 
-async fn connect(worker: &Rc<Worker>, index: usize) {
+/// Connects, and tells the hub what came of it. None where nobody serves.
+pub(super) async fn open(worker: &Rc<Worker>, index: usize) -> Option<Rc<Connection>> {
     let topology = worker.network.topology();
     let (address, policy) = (topology.peers()[index].spec.address, topology.policy());
     match open_greeted(address, policy).await {
@@ -38,12 +46,20 @@ async fn connect(worker: &Rc<Worker>, index: usize) {
                 Rc::new(Connection { stream, broken: RefCell::default(), reader: RefCell::default() });
             worker.connections.borrow_mut()[index] = Some(Rc::clone(&connection));
             worker.with_hub(|hub| hub.peer_connected(index, &greeting));
-            let (end, trouble) = poll_fn(|cx| poll_read(worker, index, &connection, cx)).await;
-            worker.connections.borrow_mut()[index] = None;
-            worker.with_hub(|hub| hub.peer_ended(index, end, trouble));
+            Some(connection)
         }
-        Err(error) => worker.with_hub(|hub| hub.peer_not_connected(index, &error)),
+        Err(error) => {
+            worker.with_hub(|hub| hub.peer_not_connected(index, &error));
+            None
+        }
     }
+}
+
+/// Reads until the connection has ended.
+async fn listen(worker: &Rc<Worker>, index: usize, connection: &Connection) {
+    let (end, trouble) = poll_fn(|cx| poll_read(worker, index, connection, cx)).await;
+    worker.connections.borrow_mut()[index] = None;
+    worker.with_hub(|hub| hub.peer_ended(index, end, trouble));
 }
 
 /// Reads until the connection ends; tells how.
