@@ -278,7 +278,7 @@ impl<T> Pipeline<T> {
 mod tests {
     use super::*;
     use crate::key::Key;
-    use crate::protocol::memcached::request::{StoreVerb, Versions};
+    use crate::protocol::memcached::request::{CountVerb, StoreVerb, Versions};
     use alloc::vec;
 
     const SECOND: Duration = Duration::from_secs(1);
@@ -398,6 +398,22 @@ mod tests {
         assert_eq!(lost, [2]);
         assert_eq!(send(&mut pipeline), b"set k 0 0 1\r\nv\r\nset k 0 0 1\r\nv\r\n");
         assert_eq!(answers(&mut pipeline, b"STORED\r\nSTORED\r\n"), [1, 3]);
+    }
+
+    #[test]
+    fn what_depends_on_a_peers_items_is_taken_back_like_a_read_and_owed_like_a_write() {
+        let mut pipeline = Pipeline::new(PipelineLimits::default());
+        let incr = Command::Count { verb: CountVerb::Incr, key: key("k"), delta: 1 };
+        pipeline.push(&incr, 1, SECOND);
+        let mut lost = vec![];
+        pipeline.lose_unsent_reads(|token| lost.push(token));
+        assert_eq!(lost, [1]);
+        assert!(!pipeline.has_output());
+        pipeline.push(&incr, 2, SECOND);
+        send(&mut pipeline);
+        assert!(pipeline.is_owed_writes());
+        losses(&mut pipeline, SECOND);
+        assert_eq!(pipeline.abandoned_writes(), 1);
     }
 
     #[test]

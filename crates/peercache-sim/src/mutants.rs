@@ -58,6 +58,10 @@ pub enum Mutant {
     BareVersions,
     /// What a leader may have done is tried on the next one.
     LeaderRetried,
+    /// Clients are told before the ledger says who misses a write.
+    LedgerOutrun,
+    /// Nobody looks into the ledger.
+    LedgerUnheard,
     /// A flush does not care for peers that did not confirm it.
     FlushUnsettled,
 }
@@ -76,6 +80,8 @@ pub const MUTANTS: &[Mutation] = &[
     Mutation { breaks: "P-01", mutant: Mutant::ForeignRing },
     Mutation { breaks: "P-10", mutant: Mutant::UnreadableAsked },
     Mutation { breaks: "P-10", mutant: Mutant::TicketIgnored },
+    Mutation { breaks: "P-11", mutant: Mutant::LedgerOutrun },
+    Mutation { breaks: "P-12", mutant: Mutant::LedgerUnheard },
     Mutation { breaks: "P-12", mutant: Mutant::HintedHandoff },
     Mutation { breaks: "P-12", mutant: Mutant::UnreadableAsked },
     Mutation { breaks: "P-13", mutant: Mutant::AmbiguousAsNotSent },

@@ -17,6 +17,8 @@ pub(crate) enum Victims {
 pub(crate) enum Commands {
     /// `get`, `set`, `delete`.
     Plain,
+    /// The same, with few writes.
+    MostlyGet,
     /// `gets`, `cas`, `add` and `incr` too.
     All,
 }
@@ -37,6 +39,8 @@ pub struct Scenario {
     pub(crate) counters: usize,
     /// Whether clients do more than get, set and delete.
     pub(crate) commands: Commands,
+    /// Whether the processes share an outage ledger.
+    pub(crate) keeps_ledger: bool,
     /// Of a hundred operations, how many are `flush_all`.
     pub(crate) flushes_percent: u64,
     pub(crate) victims: Victims,
@@ -75,6 +79,7 @@ const PLAIN: Scenario = Scenario {
     keys: 4,
     counters: 0,
     commands: Commands::Plain,
+    keeps_ledger: false,
     flushes_percent: 0,
     victims: Victims::Any,
     troubles: ALL_TROUBLES,
@@ -142,7 +147,25 @@ pub const SCENARIOS: &[Scenario] = &[
         troubles: &[Trouble::Slow, Trouble::Hung, Trouble::Reset],
         ..PLAIN
     },
-    Scenario { name: "flushes", keys: 3, flushes_percent: 5, ..PLAIN },
+    // Peers that are away and come back as they were, and few writes: the next one makes them unreadable too.
+    Scenario {
+        name: "flushes",
+        lanes: 3,
+        commands: Commands::MostlyGet,
+        flushes_percent: 1,
+        troubles: &[Trouble::Cut, Trouble::Hung],
+        ..PLAIN
+    },
+    Scenario {
+        name: "a shared ledger",
+        processes: 3,
+        lanes: 1,
+        keys: 2,
+        counters: 1,
+        commands: Commands::All,
+        keeps_ledger: true,
+        ..PLAIN
+    },
     Scenario {
         name: "three processes, everything",
         processes: 3,

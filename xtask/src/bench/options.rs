@@ -27,7 +27,8 @@ pub(super) struct Options {
     pub(super) ours: Vec<usize>,
     /// How ours places keys; none for its default.
     pub(super) hash: Option<String>,
-    /// What already runs elsewhere on this machine, with its name in the table.
+    /// What already runs elsewhere on this machine, with its name in the table. It is kept on the targets'
+    /// processor as all others are; what stands behind it is not.
     pub(super) targets: Vec<(SocketAddr, String)>,
     pub(super) works: Vec<Work>,
     pub(super) runs: usize,

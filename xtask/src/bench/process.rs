@@ -8,23 +8,36 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
-/// CPU time of all threads of a process, to the nanosecond.
+/// CPU time of the threads that a process has now, to the nanosecond; what ended ones used is not in it.
 pub(super) fn cpu(pid: u32) -> io::Result<Duration> {
-    cpu_of(&format!("/proc/{pid}/task"))
-}
-
-/// CPU time of this process.
-pub(super) fn own_cpu() -> io::Result<Duration> {
-    cpu_of("/proc/self/task")
-}
-
-fn cpu_of(tasks: &str) -> io::Result<Duration> {
-    let mut nanos = 0;
-    for task in fs::read_dir(tasks)? {
-        let text = fs::read_to_string(task?.path().join("schedstat"))?;
-        nanos += text.split(' ').next().and_then(|first| first.parse().ok()).unwrap_or(0);
+    let mut sum = Duration::ZERO;
+    for task in fs::read_dir(format!("/proc/{pid}/task"))? {
+        match run_time(&task?.path().join("schedstat")) {
+            Ok(time) => sum += time,
+            // It ended between two looks.
+            Err(error) if is_gone(&error) => {}
+            Err(error) => return Err(error),
+        }
     }
-    Ok(Duration::from_nanos(nanos))
+    Ok(sum)
+}
+
+/// CPU time of this thread.
+pub(super) fn own_cpu() -> io::Result<Duration> {
+    run_time(Path::new("/proc/thread-self/schedstat"))
+}
+
+fn is_gone(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::NotFound
+        || error.raw_os_error() == Some(rustix::io::Errno::SRCH.raw_os_error())
+}
+
+/// Reads the first figure of a `schedstat`: nanoseconds on a processor.
+fn run_time(schedstat: &Path) -> io::Result<Duration> {
+    let text = fs::read_to_string(schedstat)?;
+    let nanos = text.split(' ').next().and_then(|first| first.parse().ok());
+    let missing = || io::Error::other(format!("{} has no figures", schedstat.display()));
+    Ok(Duration::from_nanos(nanos.ok_or_else(missing)?))
 }
 
 /// CPU time that all processors together have spent on anything at all, or were denied by what runs beside
@@ -117,7 +130,8 @@ mod tests {
     #[test]
     fn this_process_has_used_time_and_holds_memory() {
         let pid = std::process::id();
-        let before = cpu(pid).unwrap();
+        assert!(cpu(pid).unwrap() > Duration::ZERO);
+        let before = own_cpu().unwrap();
         let mut sum = 0_u64;
         while own_cpu().unwrap() <= before {
             sum = std::hint::black_box(sum + 1);

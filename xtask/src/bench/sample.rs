@@ -44,7 +44,8 @@ pub(super) fn take(generator: &Path, pid: u32, pids: &[u32], load: Load) -> Resu
     let output =
         command.output().map_err(|error| format!("cannot start {}: {error}", generator.display()))?;
     let used = cpu(pid)?.saturating_sub(before);
-    let (all_used, machine_used) = (all()? - all_before, machine()? - machine_before);
+    let (all_used, machine_used) =
+        (all()?.saturating_sub(all_before), machine()?.saturating_sub(machine_before));
     let took = started.elapsed().as_secs_f64();
     if !output.status.success() {
         return Err(format!("the generator ended with {}", output.status));

@@ -102,10 +102,10 @@ fn line(row: &Row, reference: &Row) -> String {
         row.samples.last().map_or(0.0, |sample| sample.resident_kib as f64 / 1024.0),
     );
     if busy >= BUSY_MAX {
-        text.push_str("  the generator is the limit: ops/s is its own");
+        text.push_str("  GENERATOR-BOUND");
     }
     if others >= OTHERS_MAX {
-        text.push_str("  the machine was not quiet: trust CPU and ratios only");
+        text.push_str("  not quiet");
     }
     if row.bad() > 0 {
         let _ = write!(text, "  NOT VALID: {} missing or wrong", row.bad());
@@ -117,9 +117,10 @@ fn line(row: &Row, reference: &Row) -> String {
 pub(super) fn legend(rows: &[Row]) -> String {
     let reference = rows.first().map_or("", |row| &row.target);
     format!(
-        "Medians of the rounds. CPU µs/r: CPU time of the target a request, peers left out. ×: ratio to\n\
-         {reference}, round by round. gen: share of a processor that the generator used; others: that\n\
-         everything else on the machine used. MiB: memory of the target after the load.\n"
+        "Medians of the rounds; a ratio (×) is to {reference}, round by round.\n\
+         CPU µs/r: CPU time of the target a request, its peers left out. MiB: its memory after the load.\n\
+         gen: share of a processor that the generator used; from {BUSY_MAX} on ops/s is its own.\n\
+         others: what everything else used; from {OTHERS_MAX} on trust CPU time and ratios only.\n"
     )
 }
 
@@ -203,6 +204,6 @@ mod tests {
         bad.samples[0].misses = 3;
         bad.samples[0].generator_busy = 0.96;
         let text = block(&[bad]);
-        assert!(text.contains("NOT VALID: 3") && text.contains("generator is the limit"), "{text}");
+        assert!(text.contains("NOT VALID: 3") && text.contains("GENERATOR-BOUND"), "{text}");
     }
 }

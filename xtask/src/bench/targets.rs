@@ -81,3 +81,43 @@ fn pin(pids: &[u32]) -> Result<(Option<usize>, Vec<Pinned>), String> {
     };
     Ok((Some(generator), pids.iter().map(pin).collect::<Result<_, _>>()?))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bench::load::Load;
+    use crate::bench::sample;
+    use std::time::Duration;
+
+    #[test]
+    fn rivals_are_started_pinned_and_ended() {
+        let folder = tempfile::tempdir().unwrap();
+        let words = ["--ours", "none", "--against", "nutcracker", "--against", "memcached"].map(String::from);
+        let options = Options::parse(&words).unwrap();
+        let stage = Stage::set(&options, Path::new("unused"), folder.path()).unwrap();
+        let names: Vec<&str> = stage.targets.iter().map(|target| target.name.as_str()).collect();
+        assert_eq!(names, ["nutcracker", "memcached"]);
+        assert_eq!(stage.pids.len(), PEERS + 2);
+        let addresses: Vec<SocketAddr> = stage.targets.iter().map(|target| target.address).collect();
+        assert!(addresses.iter().all(|&address| process::listener(address).is_some()));
+        drop(stage);
+        assert!(addresses.iter().all(|&address| process::listener(address).is_none()));
+    }
+
+    #[test]
+    fn a_generator_that_reports_nothing_is_an_error() {
+        let load = Load {
+            address: "127.0.0.1:1".parse().unwrap(),
+            work: "get:32:1".parse().unwrap(),
+            connections: 1,
+            keys: 1,
+            duration: Duration::from_secs(1),
+            fill: false,
+            cpu: None,
+            seed: 1,
+        };
+        let pid = std::process::id();
+        assert!(sample::take(Path::new("true"), pid, &[pid], load).unwrap_err().contains("no report"));
+        assert!(sample::take(Path::new("false"), pid, &[pid], load).unwrap_err().contains("ended with"));
+    }
+}

@@ -101,9 +101,13 @@ pub(crate) struct Asked {
 #[derive(Debug)]
 pub(crate) struct End {
     pub(crate) at: Duration,
+    /// When replicas were made unreadable for it; the client is told at that moment or later.
+    pub(crate) settled: Duration,
     pub(crate) told: Told,
     /// Whether each replica was readable to the process at that moment.
     pub(crate) readable: Vec<bool>,
+    /// Peers that miss what is told, while the process's ledger says nothing of it.
+    pub(crate) unrecorded: Vec<usize>,
 }
 
 /// What the client was told. Peers by their numbers.

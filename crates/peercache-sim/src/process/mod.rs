@@ -5,6 +5,7 @@
 mod answer;
 mod flush;
 mod healer;
+mod ledger;
 mod link;
 mod opening;
 mod request;
@@ -19,6 +20,7 @@ use crate::stage::{Endpoint, Event, Port, Stage};
 use crate::wire::ConnectionId;
 use flush::Flush;
 use healer::Healer;
+use ledger::{Entries, Held};
 use link::Link;
 use peercache_core::health::Phase;
 use peercache_core::replication::order::Stripe;
@@ -49,6 +51,10 @@ pub(crate) struct Process {
     /// Place, operation, key and value of writes that a peer missed; kept by a mutant only.
     missed: Vec<(usize, OperationId, String, String)>,
     flushes: BTreeMap<OperationId, Flush>,
+    /// By place; none where no ledger is kept.
+    entries: Vec<Entries>,
+    held: Vec<Held>,
+    processes: usize,
     /// The value and the token of the last `gets` of each key.
     versions: BTreeMap<usize, (String, u64)>,
     /// The order of writes, and operations that wait for their turn.
@@ -75,6 +81,9 @@ impl Process {
         let phases: BTreeMap<PeerId, Phase> =
             spec.peers.iter().map(|peer| (peer.id.clone(), believed(scenario, stage))).collect();
         let topology = Topology::with_phases(&spec, |id| phases[id]).expect("the peers are distinct");
+        if scenario.keeps_ledger {
+            topology.peers().iter().for_each(|peer| peer.cell.keep_ledger());
+        }
         let cell = |place: usize| Arc::clone(&topology.peers()[place].cell);
         let link = |worker, place| {
             let endpoint = Endpoint { process: index, port: Port::Link { worker, place } };
@@ -95,6 +104,11 @@ impl Process {
             requests: BTreeMap::new(),
             missed: Vec::new(),
             flushes: BTreeMap::new(),
+            entries: (0..if scenario.keeps_ledger { scenario.peers } else { 0 })
+                .map(|_| Entries::default())
+                .collect(),
+            held: Vec::new(),
+            processes: scenario.processes,
             versions: BTreeMap::new(),
             stripes: <[Stripe; 2]>::default(),
             waiting: BTreeMap::new(),
@@ -120,6 +134,7 @@ impl Process {
                 self.offer_missed(place, stage);
             }
         }
+        self.keep_ledger(stage);
     }
 
     fn offer_missed(&self, place: usize, stage: &mut Stage) {

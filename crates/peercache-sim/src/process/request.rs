@@ -1,6 +1,7 @@
 //! One request from its plan to what the client is told: the counterpart of `client::request`, around the
 //! real plan, gather and settle.
 
+use super::ledger::Held;
 use super::wish::Wish;
 use super::{Answer, Process};
 use crate::history::{Asked, End, Kind, OperationId, Told, key_name};
@@ -269,15 +270,44 @@ impl Process {
             let at = stage.now + Duration::from_millis(5);
             stage.queue.push(at, Event::LateSettle { process: self.index, operation });
         } else if !stage.has(Mutant::SettleSkipped) {
-            router::settle(&self.topology, &request.set, &verdict);
+            let settled = router::settle(&self.topology, &request.set, &verdict);
+            if !settled.unrecorded.is_empty() && !stage.has(Mutant::LedgerOutrun) {
+                return self.held.push(Held { operation, verdict, settled: stage.now });
+            }
         }
-        let told = self.told(operation, &verdict, stage);
-        self.keep_missed(operation, &verdict, stage);
-        self.keep_version(operation, &verdict, stage);
+        self.tell(operation, &verdict, stage.now, stage);
+    }
+
+    /// The replicas of a request in progress.
+    pub(super) fn set_of(&self, operation: OperationId) -> Option<ReplicaSet> {
+        self.requests.get(&operation).map(|request| request.set)
+    }
+
+    /// Peers that miss what is told now, without an entry in the ledger.
+    fn unrecorded(&self, request: &Request, verdict: &Verdict, stage: &Stage) -> Vec<usize> {
+        let keeps = !self.entries.is_empty() && verdict.answer.is_promise();
+        let places = verdict.unreadable.iter().map(|position| router::peer_at(&request.set, position));
+        let missed = places.filter(|&place| keeps && self.topology.peer(place).cell.state().has_missed());
+        let numbers = missed.map(|place| self.numbers[place.get()]);
+        numbers.filter(|&number| !stage.ledger.contains(&(number, self.index))).collect()
+    }
+
+    /// Tells the client of a verdict that was carried out at `settled`.
+    pub(super) fn tell(
+        &mut self,
+        operation: OperationId,
+        verdict: &Verdict,
+        settled: Duration,
+        stage: &mut Stage,
+    ) {
+        let told = self.told(operation, verdict, stage);
+        self.keep_missed(operation, verdict, stage);
+        self.keep_version(operation, verdict, stage);
         let Some(request) = self.requests.get(&operation) else { return };
         let cells = request.set.as_slice().iter().map(|&peer| &self.topology.peer(peer).cell);
         let readable = cells.map(|cell| cell.state().is_readable()).collect();
-        stage.history.end(operation, End { at: stage.now, told, readable });
+        let unrecorded = self.unrecorded(request, verdict, stage);
+        stage.history.end(operation, End { at: stage.now, settled, told, readable, unrecorded });
         let (worker, key, turn) = (request.worker, request.key, request.turn);
         if request.late_verdict.is_none() {
             self.requests.remove(&operation);

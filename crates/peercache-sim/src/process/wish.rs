@@ -24,7 +24,8 @@ impl Process {
         }
         let key = stage.dice.index(self.keys + self.counters);
         let kind = match self.commands {
-            Commands::Plain => self.plain_kind(stage),
+            Commands::MostlyGet if stage.dice.chance(88) => Kind::Get,
+            Commands::Plain | Commands::MostlyGet => self.plain_kind(stage),
             Commands::All if key < self.keys => self.any_kind(key, stage),
             Commands::All => self.counter_kind(stage),
         };

@@ -32,7 +32,8 @@ fn executed_after_all(facts: &Facts<'_>, at: usize, write: &Operation) -> Option
 /// A replica that stays readable and did not delete the key.
 fn kept_by_replica(facts: &Facts<'_>, at: usize, write: &Operation, end: &End) -> Option<Found> {
     let readable = write.replicas.iter().zip(&end.readable).filter(|(_, readable)| **readable);
-    let (peer, _) = readable.into_iter().find(|(peer, _)| !facts.deleted(write, **peer))?;
+    let keeps = |peer: usize| !facts.deleted(write, peer) && !facts.was_brought_back(write, end, peer);
+    let (peer, _) = readable.into_iter().find(|(peer, _)| keeps(**peer))?;
     let what = format!("#{at} was refused, and p{peer} may serve what was before it");
     Some(Found { at: end.at, key: Some(write.key), what })
 }

@@ -1,6 +1,6 @@
 //! A history with the ways into it that several rules need.
 
-use crate::history::{ERA, Executed, Execution, History, Kind, Operation, Returned, key_name};
+use crate::history::{ERA, End, Executed, Execution, History, Kind, Operation, Returned, key_name};
 use crate::stage::Port;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -71,6 +71,14 @@ impl<'a> Facts<'a> {
     pub(super) fn deleted(&self, write: &Operation, peer: usize) -> bool {
         let deletes = self.deletes.get(key_name(write.key).as_bytes()).map_or(&[][..], Vec::as_slice);
         deletes.iter().any(|execution| is_within(execution, write, peer))
+    }
+
+    /// Whether the process of `write` brought `peer` back between its verdict and the telling.
+    pub(super) fn was_brought_back(&self, write: &Operation, end: &End, peer: usize) -> bool {
+        self.history.returns.iter().any(|returned| {
+            let is_it = (returned.process, returned.peer) == (write.process, peer);
+            is_it && end.settled <= returned.began && returned.finished <= end.at
+        })
     }
 
     /// Whether no other write of its key was open when this one ended.

@@ -12,6 +12,7 @@ mod facts;
 mod flush;
 mod incarnation;
 mod leader;
+mod ledger;
 mod order;
 mod phases;
 mod placement;
@@ -75,8 +76,13 @@ pub const RULES: &[Rule] = &[
         check: readable::check,
     },
     Rule {
+        promise: "P-11",
+        asks_for: "every outage recorded before the write that it concerns is acknowledged",
+        check: ledger::check,
+    },
+    Rule {
         promise: "P-12",
-        asks_for: "no value that an acknowledged write of the reader's process replaced or nobody wrote",
+        asks_for: "no value that nobody wrote, or that an acknowledged write had replaced",
         check: stale::check,
     },
     Rule {

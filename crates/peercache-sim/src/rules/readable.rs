@@ -26,7 +26,8 @@ fn unreadable_asked(at: usize, read: &Operation) -> Option<Found> {
 fn missed_by_return(facts: &Facts<'_>, returned: &Returned) -> Option<Found> {
     let cleaned = facts.cleaned(returned);
     let is_missed = |operation: &Operation| {
-        let Some(end) = operation.end.as_ref().filter(|end| end.at > cleaned && end.at < returned.finished)
+        let Some(end) =
+            operation.end.as_ref().filter(|end| end.settled > cleaned && end.settled < returned.finished)
         else {
             return false;
         };
