@@ -36,8 +36,8 @@ impl FolderWatch {
         Ok(Self { messages: inotify::init(CreateFlags::NONBLOCK | CreateFlags::CLOEXEC)? })
     }
 
-    /// Watches `folder` too, from now on; one that is watched already may be given again. A link at its end is
-    /// not followed. None where there is no such folder.
+    /// Watches `folder` too, from now on; one that is watched already may be given again. A link at its end
+    /// is not followed. None where there is no such folder.
     ///
     /// # Errors
     /// Not every change in it will be told.
@@ -52,8 +52,8 @@ impl FolderWatch {
         }
     }
 
-    /// Returns after something happened in a watched folder; `told` gets the folder and the file's name of each
-    /// message that has both. Must be called inside a tokio runtime.
+    /// Returns after something happened in a watched folder; `told` gets the folder and the file's name of
+    /// each message that has both. Must be called inside a tokio runtime.
     ///
     /// # Errors
     /// The kernel tells no more.

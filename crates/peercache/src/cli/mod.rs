@@ -126,8 +126,8 @@ fn block_on(command: impl Future<Output = Result<Ended>>) -> Result<Ended> {
     tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(command)
 }
 
-/// What happens from `level` on, or what `PEERCACHE_LOG` asks for (`info`, `peercache_client=debug`), on standard
-/// error.
+/// What happens from `level` on, or what `PEERCACHE_LOG` asks for (`info`, `peercache_client=debug`), on
+/// standard error.
 fn log_to_stderr(level: LevelFilter) {
     let filter = tracing_subscriber::EnvFilter::builder()
         .with_default_directive(level.into())

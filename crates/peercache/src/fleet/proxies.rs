@@ -1,4 +1,5 @@
-//! The proxies of one state directory: what is written down of those that run, and one that outlives its command.
+//! The proxies of one state directory: what is written down of those that run, and one that outlives its
+//! command.
 
 use super::GRACE;
 use crate::output::Failure;

@@ -1,7 +1,7 @@
 //! What is kept of one running proxy: `proxy/<pid>.json`.
 //!
-//! Written when it listens and removed when it ends. One that was killed leaves its record behind, which counts
-//! for nothing: whether the process runs is asked of the operating system.
+//! Written when it listens and removed when it ends. One that was killed leaves its record behind, which
+//! counts for nothing: whether the process runs is asked of the operating system.
 
 use super::collection::Record;
 use super::text;
