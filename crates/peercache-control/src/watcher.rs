@@ -94,7 +94,7 @@ impl Eyes {
         };
         if let Err(error) = watch.moved(told).await {
             tracing::warn!("the kernel tells no more of the outage ledger: {error}");
-            std::future::pending().await
+            std::future::pending::<()>().await;
         }
     }
 }
