@@ -29,6 +29,9 @@ pub(crate) fn every_cut_is_no_cut<R: Default>(
         let cuts = random_cuts(stream, way);
         assert_eq!(run(stream, &cuts, &read), whole, "cut at {cuts:?}");
     }
+    // The last byte alone: what is too long must be so before its end has come.
+    let last = [stream.len().saturating_sub(1)];
+    assert_eq!(run(stream, &last, &read), whole, "the last byte alone");
     if stream.len() <= BYTEWISE_BYTES_MAX {
         let cuts: Vec<usize> = (1..stream.len()).collect();
         assert_eq!(run(stream, &cuts, &read), whole, "byte by byte");

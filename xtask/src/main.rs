@@ -4,6 +4,7 @@
 //! It exists so that "done" is one command on every machine, with nothing to install by hand beyond Rust,
 //! git, a shell and a C compiler. A step that cannot run is an error, never skipped.
 
+mod bench;
 mod clients;
 mod daemons;
 mod fuzz;

@@ -4,7 +4,7 @@
 //! Steps run in order and the first that fails ends the task, so cheap steps come first. No step may be
 //! skipped and none judges by the clock.
 
-use crate::{clients, fuzz, instructions, suites, tidy, tools};
+use crate::{bench, clients, fuzz, instructions, suites, tidy, tools};
 use std::path::Path;
 
 /// A verb of `cargo xtask`.
@@ -100,6 +100,18 @@ pub(crate) const VERBS: &[Verb] = &[
         usage: "[memcached|embedded|proxy:PEERS:COPIES|HOST:PORT]...",
         about: "only the lines of docs/clients.md, after a `cargo build`",
         work: clients::command,
+    },
+    Verb {
+        words: &["bench", "compare"],
+        usage: bench::USAGE,
+        about: "the same load on proxies of ours and of others, and on memcached itself",
+        work: bench::compare,
+    },
+    Verb {
+        words: &["load"],
+        usage: "ADDRESS WORK CONNECTIONS KEYS SECONDS|fill CPU|any SEED",
+        about: "one run of the load generator of `bench compare`, which starts it",
+        work: bench::load::command,
     },
     Verb {
         words: &["fuzz"],

@@ -44,6 +44,9 @@ pub(crate) enum Kind {
 const SUBJECTS: &[Subject] = &[
     Subject { name: "memcached", kind: Kind::Memcached, known: &[] },
     Subject { name: "embedded", kind: Kind::Embedded, known: EMBEDDED },
+    Subject { name: "proxy, 1 peer", kind: Kind::Proxy { peers: 1, copies: 1 }, known: &[] },
+    Subject { name: "proxy, 4 peers", kind: Kind::Proxy { peers: 4, copies: 1 }, known: &[] },
+    Subject { name: "proxy, 4 peers, 2 copies", kind: Kind::Proxy { peers: 4, copies: 2 }, known: &[] },
 ];
 
 const EMBEDDED: &[Known] = &[Known {
@@ -97,7 +100,7 @@ impl Subject {
                     (0..peers).map(|_| daemons::memcached(folder)).collect::<Result<_, _>>()?;
                 let addresses: Vec<SocketAddr> = peers.iter().map(|peer| peer.address).collect();
                 // `cache_memlimit` is among the tests, and a proxy refuses it without this flag.
-                let proxy = Proxy { peers: &addresses, copies, flags: &["--admin-commands"] };
+                let proxy = Proxy { peers: &addresses, copies, hash: None, flags: &["--admin-commands"] };
                 (daemons::proxy(peercache, proxy, folder)?, peers)
             }
             Kind::Address(address) => return Ok(Running::Elsewhere(address)),

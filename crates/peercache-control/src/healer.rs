@@ -57,7 +57,8 @@ impl Healer {
 
     /// Begins to watch, and to share with the other processes of this host through `ledger` who missed what
     /// (P-11, P-12). When this returns, what is recorded there is known: no request may be planned before.
-    /// Must be called inside a tokio runtime; blocks for a moment.
+    /// Must be called inside a tokio runtime; blocks for a moment. A ledger value writes one file for each
+    /// peer, so two healers that share peers need one each.
     ///
     /// # Errors
     /// The ledger is there and cannot be read; nothing was begun.
@@ -151,7 +152,8 @@ impl Healer {
 
     /// Waits until each peer that some process which is gone left unclean was cleaned, or does not answer.
     /// `begun` is told of each that is being cleaned, which takes about two seconds. For commands that live
-    /// for a moment: whoever stays has it done anyway.
+    /// for a moment: whoever stays has it done anyway. The caller bounds the time: a peer that misses more
+    /// while it is cleaned is cleaned again.
     pub async fn finish_takeovers(&self, mut begun: impl FnMut(&PeerId)) {
         let mut told = BTreeSet::new();
         for patient in self.patients.iter() {
@@ -195,10 +197,9 @@ fn patients<'a>(
 
 /// Knows what the ledger says before anything is asked of the peers.
 fn look_first(patients: &[Arc<Patient>]) -> io::Result<()> {
-    for patient in patients.iter().filter(|patient| patient.ledger.is_some()) {
-        patient.look()?;
-        patient.peer().cell.keep_ledger();
-    }
+    let kept = || patients.iter().filter(|patient| patient.ledger.is_some());
+    kept().try_for_each(|patient| patient.look())?;
+    kept().for_each(|patient| patient.peer().cell.keep_ledger());
     Ok(())
 }
 

@@ -3,7 +3,7 @@
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use peercache_core::key::Key;
 use peercache_core::ring::{Ring, RingMember};
-use peercache_core::spec::{HashKind, PeerId, Replication, Vnodes, Weight};
+use peercache_core::spec::{HashKind, Ketama, PeerId, Replication, Vnodes, Weight};
 use std::hint::black_box;
 
 fn ids(count: usize) -> Vec<PeerId> {
@@ -25,7 +25,7 @@ fn lookup(criterion: &mut Criterion) {
     let copies = Replication::new(2).expect("in range");
     let keys = keys();
     let mut group = criterion.benchmark_group("two replicas of a 20-byte key");
-    for hash in [HashKind::Xxh3, HashKind::Md5] {
+    for hash in [HashKind::Xxh3, HashKind::Md5, HashKind::Ketama(Ketama::TWEMPROXY)] {
         for peers in [8, 64, 1000] {
             let ring = build(&ids(peers), hash);
             let mut keys = keys.iter().cycle();

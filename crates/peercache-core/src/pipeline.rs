@@ -180,7 +180,7 @@ impl<T> Pipeline<T> {
         let entry = self.waiting.pop_front()?;
         self.sent -= 1;
         if entry.token.is_none() {
-            self.abandoned_writes -= usize::from(entry.effect == Effect::Writes);
+            self.abandoned_writes -= usize::from(entry.effect.is_write());
         }
         entry.token
     }
@@ -193,7 +193,7 @@ impl<T> Pipeline<T> {
         }
         for entry in self.waiting.range_mut(..self.sent).filter(|entry| entry.deadline <= now) {
             if let Some(token) = entry.token.take() {
-                self.abandoned_writes += usize::from(entry.effect == Effect::Writes);
+                self.abandoned_writes += usize::from(entry.effect.is_write());
                 lost(token, Lost::Ambiguous);
             }
         }
@@ -217,7 +217,7 @@ impl<T> Pipeline<T> {
     /// Whether the peer owes an answer to a write, whoever waits for it: such a link is never closed by us.
     #[must_use]
     pub fn is_owed_writes(&self) -> bool {
-        self.waiting.range(..self.sent).any(|entry| entry.effect == Effect::Writes)
+        self.waiting.range(..self.sent).any(|entry| entry.effect.is_write())
     }
 
     /// How many writes are unanswered whose attempts are over: this link is a barrier to a return (P-31).
@@ -231,7 +231,7 @@ impl<T> Pipeline<T> {
     pub fn lose_sent(&mut self, mut lost: impl FnMut(T)) -> bool {
         let mut wrote = false;
         for entry in self.waiting.drain(..self.sent) {
-            wrote |= entry.effect == Effect::Writes;
+            wrote |= entry.effect.is_write();
             entry.token.into_iter().for_each(&mut lost);
         }
         self.input = Vec::new();
@@ -247,10 +247,10 @@ impl<T> Pipeline<T> {
         }
     }
 
-    /// The peer may not be read any more: gives back the reads that were never sent. Whatever else is unsent
-    /// may go.
+    /// The peer may not be read any more: gives back what was never sent and needs a peer that may. Whatever
+    /// else is unsent may go.
     pub fn lose_unsent_reads(&mut self, lost: impl FnMut(T)) {
-        self.take_back_unsent(|entry| entry.effect == Effect::Reads, lost);
+        self.take_back_unsent(|entry| entry.effect.needs_readable(), lost);
     }
 
     /// Removes unsent entries, with their bytes.
@@ -278,7 +278,7 @@ impl<T> Pipeline<T> {
 mod tests {
     use super::*;
     use crate::key::Key;
-    use crate::protocol::memcached::request::{StoreVerb, Versions};
+    use crate::protocol::memcached::request::{CountVerb, StoreVerb, Versions};
     use alloc::vec;
 
     const SECOND: Duration = Duration::from_secs(1);
@@ -398,6 +398,22 @@ mod tests {
         assert_eq!(lost, [2]);
         assert_eq!(send(&mut pipeline), b"set k 0 0 1\r\nv\r\nset k 0 0 1\r\nv\r\n");
         assert_eq!(answers(&mut pipeline, b"STORED\r\nSTORED\r\n"), [1, 3]);
+    }
+
+    #[test]
+    fn what_depends_on_a_peers_items_is_taken_back_like_a_read_and_owed_like_a_write() {
+        let mut pipeline = Pipeline::new(PipelineLimits::default());
+        let incr = Command::Count { verb: CountVerb::Incr, key: key("k"), delta: 1 };
+        pipeline.push(&incr, 1, SECOND);
+        let mut lost = vec![];
+        pipeline.lose_unsent_reads(|token| lost.push(token));
+        assert_eq!(lost, [1]);
+        assert!(!pipeline.has_output());
+        pipeline.push(&incr, 2, SECOND);
+        send(&mut pipeline);
+        assert!(pipeline.is_owed_writes());
+        losses(&mut pipeline, SECOND);
+        assert_eq!(pipeline.abandoned_writes(), 1);
     }
 
     #[test]

@@ -43,6 +43,16 @@ pub fn plan(topology: &Topology, key: Key<'_>, mode: Mode) -> Option<Plan> {
     plan_named(topology, key.as_bytes(), mode)
 }
 
+/// As [`plan_named`], for one of the many keys of one request: only what a read needs.
+#[must_use]
+#[inline]
+pub fn plan_reading(topology: &Topology, name: &[u8], mode: Mode) -> Option<(ReplicaSet, ReadGather, Step)> {
+    let set = topology.ring()?.replicas_of(name, topology.replication());
+    let mut read = if mode == Mode::Fetch { fetch(topology, &set) } else { read(topology, &set) };
+    let first = read.begin();
+    Some((set, read, first))
+}
+
 /// As [`plan`], for an item that `name` stands for: a key's bytes, or what its base64 decodes to.
 #[must_use]
 #[inline]
@@ -57,8 +67,15 @@ pub fn plan_named(topology: &Topology, name: &[u8], mode: Mode) -> Option<Plan> 
 }
 
 fn plan_read(topology: &Topology, set: ReplicaSet) -> Plan {
+    let mut read = read(topology, &set);
+    let first = read.begin();
+    Plan { set, gather: Gather::Read(read), first }
+}
+
+#[inline]
+fn read(topology: &Topology, set: &ReplicaSet) -> ReadGather {
     let (mut first, mut last, mut warming) = (Positions::NONE, Positions::NONE, Positions::NONE);
-    for (position, state) in states(topology, &set) {
+    for (position, state) in states(topology, set) {
         if !state.is_readable() {
             continue;
         }
@@ -71,16 +88,18 @@ fn plan_read(topology: &Topology, set: ReplicaSet) -> Plan {
             warming.insert(position);
         }
     }
-    let mut read = ReadGather::new(first, last, warming);
+    ReadGather::new(first, last, warming)
+}
+
+fn plan_fetch(topology: &Topology, set: ReplicaSet) -> Plan {
+    let mut read = fetch(topology, &set);
     let first = read.begin();
     Plan { set, gather: Gather::Read(read), first }
 }
 
-fn plan_fetch(topology: &Topology, set: ReplicaSet) -> Plan {
-    let (first, last) = leaders(topology, &set);
-    let mut read = ReadGather::new(first, last, last);
-    let first = read.begin();
-    Plan { set, gather: Gather::Read(read), first }
+fn fetch(topology: &Topology, set: &ReplicaSet) -> ReadGather {
+    let (first, last) = leaders(topology, set);
+    ReadGather::new(first, last, last)
 }
 
 fn plan_write(topology: &Topology, set: ReplicaSet) -> Plan {
@@ -141,6 +160,21 @@ pub fn observe(
         gather.distrust(position);
     }
     gather.observe(position, outcome)
+}
+
+/// As [`observe`], of a read that was planned by [`plan_reading`].
+pub fn observe_reading(
+    topology: &Topology,
+    set: &ReplicaSet,
+    read: &mut ReadGather,
+    position: u8,
+    outcome: &Outcome,
+) -> Step {
+    let state = topology.peer(peer_at(set, position)).cell.state();
+    if *outcome == Outcome::Miss && (!state.is_readable() || state.has_forgotten()) {
+        read.distrust(position);
+    }
+    read.observe(position, outcome)
 }
 
 /// What carrying out a verdict came to.

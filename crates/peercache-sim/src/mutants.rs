@@ -50,6 +50,20 @@ pub enum Mutant {
     UnsentReadsKept,
     /// Nobody looks whether the same daemon answers.
     IdentifySkipped,
+    /// Followers neither do what the leader did nor lose the key.
+    FollowersForgotten,
+    /// Writes of one key begin in any order.
+    OrderIgnored,
+    /// Clients are given the peers' own versions.
+    BareVersions,
+    /// What a leader may have done is tried on the next one.
+    LeaderRetried,
+    /// Clients are told before the ledger says who misses a write.
+    LedgerOutrun,
+    /// Nobody looks into the ledger.
+    LedgerUnheard,
+    /// A flush does not care for peers that did not confirm it.
+    FlushUnsettled,
 }
 
 /// A mutant and the promise it breaks.
@@ -66,6 +80,8 @@ pub const MUTANTS: &[Mutation] = &[
     Mutation { breaks: "P-01", mutant: Mutant::ForeignRing },
     Mutation { breaks: "P-10", mutant: Mutant::UnreadableAsked },
     Mutation { breaks: "P-10", mutant: Mutant::TicketIgnored },
+    Mutation { breaks: "P-11", mutant: Mutant::LedgerOutrun },
+    Mutation { breaks: "P-12", mutant: Mutant::LedgerUnheard },
     Mutation { breaks: "P-12", mutant: Mutant::HintedHandoff },
     Mutation { breaks: "P-12", mutant: Mutant::UnreadableAsked },
     Mutation { breaks: "P-13", mutant: Mutant::AmbiguousAsNotSent },
@@ -74,6 +90,11 @@ pub const MUTANTS: &[Mutation] = &[
     Mutation { breaks: "P-14", mutant: Mutant::SettleSkipped },
     Mutation { breaks: "P-14", mutant: Mutant::SettledLate },
     Mutation { breaks: "P-14", mutant: Mutant::AckUnconfirmed },
+    Mutation { breaks: "P-15", mutant: Mutant::FollowersForgotten },
+    Mutation { breaks: "P-16", mutant: Mutant::OrderIgnored },
+    Mutation { breaks: "P-17", mutant: Mutant::BareVersions },
+    Mutation { breaks: "P-17", mutant: Mutant::LeaderRetried },
+    Mutation { breaks: "P-18", mutant: Mutant::FlushUnsettled },
     Mutation { breaks: "P-20", mutant: Mutant::FailoverSkipped },
     Mutation { breaks: "P-20", mutant: Mutant::WarmingMissDecides },
     Mutation { breaks: "P-20", mutant: Mutant::MissDoubted },

@@ -12,6 +12,17 @@ pub(crate) enum Victims {
     Any,
 }
 
+/// What clients do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Commands {
+    /// `get`, `set`, `delete`.
+    Plain,
+    /// The same, with few writes.
+    MostlyGet,
+    /// `gets`, `cas`, `add` and `incr` too.
+    All,
+}
+
 /// A kind of run.
 #[derive(Debug, Clone, Copy)]
 pub struct Scenario {
@@ -24,6 +35,14 @@ pub struct Scenario {
     /// Operations that a worker has open at most.
     pub(crate) lanes: usize,
     pub(crate) keys: usize,
+    /// Further keys, which hold numbers.
+    pub(crate) counters: usize,
+    /// Whether clients do more than get, set and delete.
+    pub(crate) commands: Commands,
+    /// Whether the processes share an outage ledger.
+    pub(crate) keeps_ledger: bool,
+    /// Of a hundred operations, how many are `flush_all`.
+    pub(crate) flushes_percent: u64,
     pub(crate) victims: Victims,
     pub(crate) troubles: &'static [Trouble],
     /// Of a hundred peers, how many each process believes to be down, and as many to be warming, when it
@@ -58,6 +77,10 @@ const PLAIN: Scenario = Scenario {
     workers: 2,
     lanes: 2,
     keys: 4,
+    counters: 0,
+    commands: Commands::Plain,
+    keeps_ledger: false,
+    flushes_percent: 0,
     victims: Victims::Any,
     troubles: ALL_TROUBLES,
     doubted_percent: 0,
@@ -112,4 +135,44 @@ pub const SCENARIOS: &[Scenario] = &[
     },
     Scenario { name: "three processes", processes: 3, lanes: 1, ..PLAIN },
     Scenario { name: "doubtful beginnings", processes: 2, lanes: 1, doubted_percent: 30, ..PLAIN },
+    Scenario { name: "counters", keys: 1, counters: 2, commands: Commands::All, ..PLAIN },
+    Scenario { name: "versions", peers: 2, keys: 2, commands: Commands::All, ..PLAIN },
+    Scenario {
+        name: "one key",
+        workers: 4,
+        keys: 1,
+        counters: 1,
+        commands: Commands::All,
+        refusals_percent: 5,
+        troubles: &[Trouble::Slow, Trouble::Hung, Trouble::Reset],
+        ..PLAIN
+    },
+    // Peers that are away and come back as they were, and few writes: the next one makes them unreadable too.
+    Scenario {
+        name: "flushes",
+        lanes: 3,
+        commands: Commands::MostlyGet,
+        flushes_percent: 1,
+        troubles: &[Trouble::Cut, Trouble::Hung],
+        ..PLAIN
+    },
+    Scenario {
+        name: "a shared ledger",
+        processes: 3,
+        lanes: 1,
+        keys: 2,
+        counters: 1,
+        commands: Commands::All,
+        keeps_ledger: true,
+        ..PLAIN
+    },
+    Scenario {
+        name: "three processes, everything",
+        processes: 3,
+        lanes: 1,
+        counters: 1,
+        commands: Commands::All,
+        flushes_percent: 1,
+        ..PLAIN
+    },
 ];

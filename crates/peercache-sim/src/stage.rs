@@ -7,6 +7,7 @@ use crate::mutants::Mutant;
 use crate::process::Answer;
 use crate::queue::Queue;
 use crate::wire::{ConnectionId, Wire};
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// Who holds the client's end of a connection, or set an alarm.
@@ -56,6 +57,10 @@ pub(crate) enum Event {
     Handoff { process: usize, operation: OperationId, place: usize },
     /// A worker begins its next operation.
     Next { process: usize, worker: usize },
+    /// A process's entry in the outage ledger is on disk, or gone.
+    EntryMoved { process: usize, place: usize, is_there: bool },
+    /// A process hears that somebody's entry for a peer came or went.
+    LedgerHeard { process: usize, peer: usize },
     /// Something breaks, or is mended.
     Fault(Fault),
 }
@@ -68,12 +73,15 @@ pub(crate) struct Stage {
     pub(crate) dice: Dice,
     pub(crate) wire: Wire,
     pub(crate) history: History,
+    /// The entries on disk: peers, and processes that missed writes on them.
+    pub(crate) ledger: BTreeSet<(usize, usize)>,
     mutant: Option<Mutant>,
 }
 
 impl Stage {
     pub(crate) fn new(dice: Dice, wire: Wire, history: History, mutant: Option<Mutant>) -> Self {
-        Self { now: Duration::ZERO, queue: Queue::new(), dice, wire, history, mutant }
+        let ledger = BTreeSet::new();
+        Self { now: Duration::ZERO, queue: Queue::new(), dice, wire, history, ledger, mutant }
     }
 
     /// Whether this run breaks a promise on purpose, in this way.

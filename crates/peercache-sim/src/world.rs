@@ -107,6 +107,8 @@ impl World {
             Event::Answered { process, .. }
             | Event::LateSettle { process, .. }
             | Event::Handoff { process, .. }
+            | Event::EntryMoved { process, .. }
+            | Event::LedgerHeard { process, .. }
             | Event::Next { process, .. } => *process,
             _ => return,
         };
@@ -118,6 +120,8 @@ impl World {
             }
             Event::LateSettle { operation, .. } => process.settle_late(operation),
             Event::Handoff { operation, place, .. } => process.hand_off(operation, place, stage),
+            Event::EntryMoved { place, is_there, .. } => process.entry_moved(place, is_there, stage),
+            Event::LedgerHeard { peer, .. } => process.heard(peer, stage),
             Event::Next { worker, .. } => process.next(worker, stage),
             Event::Connected(id) | Event::Refused(id) | Event::ToClient(id, _) | Event::Gone(id)
                 if stage.wire.is_heard(id) =>

@@ -3,7 +3,7 @@
 use peercache_sim::{SCENARIOS, Scenario, check, play};
 
 /// Seeds of each scenario, unless told otherwise.
-const SEEDS: u64 = 300;
+const SEEDS: u64 = 150;
 
 fn seeds() -> u64 {
     std::env::var("PEERCACHE_SIM_SEEDS").ok().and_then(|seeds| seeds.parse().ok()).unwrap_or(SEEDS)
@@ -49,6 +49,12 @@ scenarios! {
     refusals = "refusals",
     three_processes = "three processes",
     doubtful_beginnings = "doubtful beginnings",
+    counters = "counters",
+    versions = "versions",
+    one_key = "one key",
+    flushes = "flushes",
+    a_shared_ledger = "a shared ledger",
+    three_processes_and_everything = "three processes, everything",
 }
 
 #[test]

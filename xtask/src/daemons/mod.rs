@@ -4,9 +4,11 @@
 //! It refuses to hand out a daemon that does not listen yet, or that is another process's.
 
 mod memcached;
+mod nutcracker;
 mod ours;
 
 pub(crate) use memcached::memcached;
+pub(crate) use nutcracker::nutcracker;
 pub(crate) use ours::{Proxy, embedded, proxy};
 
 use crate::tools::cannot;
@@ -57,6 +59,11 @@ impl Daemon {
             }
             thread::sleep(LOOK);
         }
+    }
+
+    /// The process.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
     }
 }
 

@@ -16,6 +16,8 @@ pub(crate) struct Proxy<'a> {
     pub(crate) peers: &'a [SocketAddr],
     /// Copies of each key.
     pub(crate) copies: usize,
+    /// How it places keys, in words of `network create`; none for the default.
+    pub(crate) hash: Option<&'a str>,
     /// Further flags of `peercache proxy`.
     pub(crate) flags: &'a [&'a str],
 }
@@ -41,7 +43,9 @@ pub(crate) fn proxy(peercache: &Path, proxy: Proxy<'_>, folder: &Path) -> Result
     for (id, peer) in ids.iter().zip(proxy.peers) {
         quietly(&mut ours(&["peer", "attach", id, &peer.to_string()]))?;
     }
-    quietly(&mut ours(&["network", "create", NETWORK, "--replication", &proxy.copies.to_string()]))?;
+    let mut create = ours(&["network", "create", NETWORK, "--replication", &proxy.copies.to_string()]);
+    create.args(proxy.hash.map(|hash| ["--hash", hash]).into_iter().flatten());
+    quietly(&mut create)?;
     quietly(ours(&["network", "add", NETWORK]).args(&ids))?;
     let mut command = ours(&["proxy", NETWORK, "--workers", "1", "--listen", &address.to_string()]);
     Daemon::start(command.args(proxy.flags), address, folder)

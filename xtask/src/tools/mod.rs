@@ -14,7 +14,7 @@ mod python;
 
 pub(crate) use built::{cargo_fuzz, cplusplus, deny};
 pub(crate) use memcached::{memcached, memcached_program};
-pub(crate) use nutcracker::twemproxy;
+pub(crate) use nutcracker::{nutcracker_program, twemproxy};
 
 use std::env;
 use std::fs::{self, File};

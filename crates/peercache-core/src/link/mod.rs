@@ -272,8 +272,8 @@ impl<T> Link<T> {
         self.pipeline.lose_unsent(|token| lost(token, Lost::NotSent));
     }
 
-    /// Moves what is to be sent behind `out`. A read that was planned before the peer became unreadable is
-    /// not sent any more: whoever answers now may be another incarnation, or miss a write.
+    /// Moves what is to be sent behind `out`. What was planned before the peer became unreadable and asks
+    /// what it holds is not sent any more: whoever answers now may be another incarnation, or miss a write.
     pub fn take_output(&mut self, now: Duration, out: &mut Vec<u8>, mut lost: impl FnMut(T, Lost)) {
         let Stage::Open(open) = &mut self.stage else { return };
         if !self.pipeline.has_output() {

@@ -46,6 +46,9 @@ pub struct LeaderGather {
     first: Positions,
     /// Replicas that may lead when nobody else can: they have forgotten.
     last: Positions,
+    /// Replicas whose result says something: all that may lead. Another one may hold anything, and only loses
+    /// the key.
+    comparable: Positions,
     /// Asked, not yet answered.
     waiting: Positions,
     /// Certain to hold the leader's result, or nothing.
@@ -68,6 +71,7 @@ impl LeaderGather {
             live,
             first,
             last,
+            comparable: first.union(last),
             waiting: Positions::NONE,
             right: Positions::NONE,
             wrong: Positions::NONE,
@@ -144,8 +148,13 @@ impl LeaderGather {
         self.led = Some(outcome);
         self.right.insert(leader);
         let followers = self.live.without(self.right);
-        if self.follow == Follow::Invalidate || followers.is_empty() {
-            return self.invalidate(leader, followers);
+        self.wrong = match self.follow {
+            Follow::Same => followers.without(self.comparable),
+            Follow::Invalidate => followers,
+        };
+        let followers = followers.without(self.wrong);
+        if followers.is_empty() {
+            return self.invalidate(leader, self.wrong);
         }
         self.stage = Stage::Followers(leader);
         self.waiting = followers;

@@ -21,6 +21,7 @@
 
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
+use xxhash_rust::xxh3::xxh3_64;
 
 /// A request, as whoever runs it finds it again. No two that are in a stripe may be equal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -69,6 +70,13 @@ pub struct Stripe {
 }
 
 impl Stripe {
+    /// Which of `count` stripes the item belongs to that `name` stands for.
+    #[must_use]
+    #[inline]
+    pub fn of(name: &[u8], count: usize) -> usize {
+        (xxh3_64(name) as u32 as usize * count) >> u32::BITS
+    }
+
     /// A request wants to begin. It must leave whatever becomes of it.
     #[inline]
     pub fn enter(&mut self, who: Who, together: Together) -> Entered {

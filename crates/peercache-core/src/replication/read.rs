@@ -31,7 +31,8 @@ impl ReadGather {
         self.next()
     }
 
-    pub(super) fn observe(&mut self, position: u8, outcome: &Outcome) -> Step {
+    /// Takes the outcome of an attempt at the replica at `position`.
+    pub fn observe(&mut self, position: u8, outcome: &Outcome) -> Step {
         if self.asked != Some(position) {
             return Step::Pending;
         }
@@ -47,7 +48,7 @@ impl ReadGather {
     }
 
     /// From now on this replica's miss decides nothing.
-    pub(super) fn distrust(&mut self, position: u8) {
+    pub fn distrust(&mut self, position: u8) {
         self.warming.insert(position);
     }
 

@@ -5,12 +5,11 @@ use super::many::PART_KEYS_MAX;
 use super::meta;
 use super::op::Op;
 use super::slot::{Slot, Token, Work};
-use super::version::Tag;
 use peercache_core::key::Key;
 use peercache_core::link::Link;
 use peercache_core::protocol::memcached::command::{Command, Dialect};
 use peercache_core::protocol::memcached::request::StoreVerb;
-use peercache_core::replication::Ask;
+use peercache_core::replication::{Ask, Tag};
 use peercache_core::router;
 use std::time::Duration;
 
@@ -20,7 +19,7 @@ pub(super) struct How {
     pub(super) ask: Ask,
     pub(super) dialect: Dialect,
     /// The mark of the peer's versions.
-    pub(super) tag: Tag,
+    pub(super) tag: Option<Tag>,
 }
 
 /// Appends the command for `op` to a link that has room.
@@ -35,7 +34,7 @@ pub(super) fn push(
     // A version comes back to a peer as it counts it, and never to another (P-17).
     match *op {
         Op::Store { verb: StoreVerb::Cas(given), flags: stored_flags, exptime } => {
-            let verb = StoreVerb::Cas(how.tag.unwrap(given));
+            let verb = StoreVerb::Cas(own_version(how.tag, given));
             let op = Op::Store { verb, flags: stored_flags, exptime };
             link.push(&op.command(how.ask, how.dialect, key, &[key], flags, value), token, deadline);
         }
@@ -46,6 +45,19 @@ pub(super) fn push(
         }
         _ => link.push(&op.command(how.ask, how.dialect, key, &[key], flags, value), token, deadline),
     }
+}
+
+/// What no peer's version ever is. A foreign version is sent as this, because only the peer knows whether the
+/// answer is that there is another version or that there is no item.
+const NEVER: u64 = u64::MAX;
+
+/// A version that a client gives, as the peer with this `tag` counts it. 0 is none: a daemon knows what that
+/// means to each command.
+pub(super) fn own_version(tag: Option<Tag>, given: u64) -> u64 {
+    if given == 0 {
+        return 0;
+    }
+    tag.and_then(|tag| tag.unwrap(given)).unwrap_or(NEVER)
 }
 
 impl Hub {

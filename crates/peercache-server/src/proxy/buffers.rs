@@ -1,15 +1,22 @@
 //! Buffers that are used again: a request needs two or three, and allocating them would be most of its cost.
 
+use super::many::Many;
+
 /// How many are kept.
 const KEPT_MAX: usize = 4096;
 
 /// The largest that is kept, in bytes; one that held a large value gives its memory back.
 const KEPT_BYTES_MAX: usize = 4096;
 
+/// How many multigets are kept.
+const MULTIGETS_MAX: usize = 64;
+
 /// A worker's spare buffers.
 #[derive(Debug, Default)]
 pub(crate) struct Buffers {
     spare: Vec<Vec<u8>>,
+    /// Multigets that are over, with theirs.
+    multigets: Vec<Box<Many>>,
 }
 
 impl Buffers {
@@ -17,6 +24,18 @@ impl Buffers {
     #[inline]
     pub(crate) fn take(&mut self) -> Vec<u8> {
         self.spare.pop().unwrap_or_default()
+    }
+
+    /// A multiget that has to be begun.
+    pub(crate) fn take_many(&mut self) -> Box<Many> {
+        self.multigets.pop().unwrap_or_default()
+    }
+
+    /// Gives one back that is over.
+    pub(crate) fn put_many(&mut self, many: Box<Many>) {
+        if many.is_small() && self.multigets.len() < MULTIGETS_MAX {
+            self.multigets.push(many);
+        }
     }
 
     /// Gives one back.

@@ -9,6 +9,7 @@ use super::counts::Counts;
 use super::everywhere::{self, Everywhere, Recorded};
 use super::known::Known;
 use super::op::Op;
+use super::orders::Orders;
 use super::say;
 use super::session::{Session, Stage};
 use super::slot::{One, Slot, Token, Work};
@@ -22,6 +23,8 @@ use peercache_core::replication::{
 use peercache_core::ring::PeerIndex;
 use peercache_core::router::{self, Mode};
 use slab::Slab;
+use std::collections::HashMap;
+use std::sync::Arc;
 
 /// What a gather wants asked.
 #[derive(Debug, Clone, Copy)]
@@ -44,6 +47,13 @@ pub(crate) struct Core {
     pub(crate) dirty: Vec<u32>,
     /// Answers that are held until an outage is on disk (P-11).
     pub(crate) held: Vec<Token>,
+    /// Writes that wait for their turn, by request: their sessions.
+    pub(crate) waiting: HashMap<u32, u32>,
+    /// Requests whose turn has come.
+    pub(crate) granted: Vec<u32>,
+    pub(crate) orders: Arc<Orders>,
+    /// Which of the workers this is.
+    pub(crate) number: u16,
     /// Whether whoever heals has to look.
     pub(crate) stirred: bool,
 }
@@ -148,7 +158,7 @@ impl Core {
             return self.tell(token, &verdict.answer, reply);
         }
         if let Some(one) = self.one(token) {
-            one.held = Some((verdict.answer, settled.unrecorded));
+            one.held = Some(Box::new((verdict.answer, settled.unrecorded)));
             self.held.push(token);
         }
     }
@@ -167,7 +177,8 @@ impl Core {
             let Some(slot) = session.slot(token.slot) else { continue };
             let now = self.known.now;
             let (peers, deadline) = match &slot.work {
-                Work::One(One { held: Some((_, positions)), set, deadline, .. }) => {
+                Work::One(One { held: Some(held), set, deadline, .. }) => {
+                    let (_, positions) = &**held;
                     let peers = positions.iter().map(|position| router::peer_at(set, position)).collect();
                     (peers, *deadline)
                 }
@@ -188,8 +199,8 @@ impl Core {
         let Some(session) = self.sessions.get_mut(token.session as usize) else { return };
         match session.slot(token.slot).map(|slot| &mut slot.work) {
             Some(Work::One(one)) => {
-                if let Some((answer, _)) = one.held.take() {
-                    self.tell(token, &answer, None);
+                if let Some(held) = one.held.take() {
+                    self.tell(token, &held.0, None);
                 }
             }
             Some(Work::Everywhere(everywhere)) => {
@@ -310,8 +321,14 @@ impl Core {
         let Some(slot) = session.slot(token.slot) else { return };
         let waiting = slot.answer.len();
         self.counts.latency.record(self.known.now.saturating_sub(slot.started));
-        if let Work::One(one) = std::mem::replace(&mut slot.work, Work::Done) {
-            self.buffers.put(one.bytes.into_buffer());
+        if let Work::One(one) = &mut slot.work {
+            self.buffers.put(std::mem::take(&mut one.bytes).into_buffer());
+            if let Some(place) = one.place {
+                self.orders.leave(self.number, place, &mut self.granted);
+            }
+            slot.work = Work::Done;
+        } else if let Work::Many(many) = std::mem::replace(&mut slot.work, Work::Done) {
+            self.buffers.put_many(many);
         }
         session.note_waiting(waiting);
         if session.is_first(token.slot) {

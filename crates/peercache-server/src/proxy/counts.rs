@@ -19,7 +19,7 @@ pub(crate) struct Latency {
 impl Latency {
     #[inline]
     pub(crate) fn record(&mut self, took: Duration) {
-        let us = took.as_micros() as u64;
+        let us = took.as_secs() * 1_000_000 + u64::from(took.subsec_micros());
         let bucket = (u64::BITS - us.leading_zeros()) as usize;
         self.buckets[bucket.min(LATENCY_BUCKETS - 1)] += 1;
         self.sum_us += us;

@@ -10,7 +10,8 @@ use super::core::{Core, Todo};
 use super::counts::Counts;
 use super::flush::Note;
 use super::known::Known;
-use super::session::{Session, Stage};
+use super::orders::Orders;
+use super::session::{Session, Stage, Ticket};
 use super::shared::Shared;
 use super::slot::{Token, Work};
 use peercache_client::direct::{DirectError, Greeting};
@@ -21,7 +22,7 @@ use peercache_core::protocol::memcached::command::Dialect;
 use peercache_core::replication::Lost;
 use peercache_core::topology::{Topology, TopologyPeer};
 use slab::Slab;
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -46,8 +47,8 @@ pub(crate) struct Hub {
     /// Peers with something to send.
     dirty_peers: Vec<usize>,
     pub(super) shared: Arc<Shared>,
-    /// Which of the workers this is.
-    pub(super) number: usize,
+    /// The number of the next write that needs an order.
+    pub(super) next_request: u32,
     /// Nothing is begun while the network changes.
     pub(super) is_changing: bool,
     /// Changes of the flush that is pending.
@@ -78,12 +79,16 @@ impl Hub {
                 todo: Vec::new(),
                 dirty: Vec::new(),
                 held: Vec::new(),
+                waiting: HashMap::new(),
+                granted: Vec::new(),
+                orders: Arc::clone(&shared.orders),
+                number: number as u16,
                 stirred: false,
             },
             parked: VecDeque::new(),
             dirty_peers: Vec::new(),
             shared,
-            number,
+            next_request: 0,
             is_changing: false,
             notes: VecDeque::new(),
         }
@@ -92,6 +97,11 @@ impl Hub {
     /// The time, for all that happens until it is told again.
     pub(crate) fn set_now(&mut self, now: Duration) {
         self.core.known.now = now;
+    }
+
+    /// The order of writes that the workers share, and which worker this is.
+    pub(crate) fn orders(&self) -> (Arc<Orders>, usize) {
+        (Arc::clone(&self.core.orders), usize::from(self.core.number))
     }
 
     /// A client has come.
@@ -117,7 +127,9 @@ impl Hub {
         if let Some(session) = self.session(id) {
             session.hang_up();
         }
+        self.drop_ticket(id);
         self.core.mark(id);
+        self.turn();
     }
 
     /// Every client is answered what it has asked, and no more.
@@ -192,6 +204,7 @@ impl Hub {
             Stage::Gone => session.is_settled(),
         };
         if is_over {
+            self.drop_ticket(id);
             let session = self.core.sessions.remove(id as usize);
             session.reader.into_iter().for_each(std::task::Waker::wake);
         }
@@ -211,7 +224,7 @@ impl Hub {
         let lost = |token, lost| core.lost(token, lost);
         let identified = peer.link.handle_connected(greeting.incarnation, now, lost);
         peer.dialect = greeting.dialect;
-        core.known.met(index);
+        core.known.met(index, greeting.incarnation);
         if identified == Identified::New {
             let spec = &core.known.topology.peers()[index].spec;
             tracing::info!(peer = %spec.id, address = %spec.address, "another incarnation answers");
@@ -292,7 +305,7 @@ impl Hub {
 
     /// Makes the counts readable for others.
     pub(crate) fn publish(&self) {
-        self.shared.published[self.number].publish(&self.core.counts);
+        self.shared.published[usize::from(self.core.number)].publish(&self.core.counts);
     }
 
     fn pass_on_news(&mut self, index: usize) {
@@ -338,9 +351,42 @@ impl Hub {
                     Todo::Many(token) => self.ask_many(token),
                 }
             }
-            if !self.unpark() {
+            if !self.grant() && !self.unpark() {
                 return;
             }
+        }
+    }
+
+    /// Lets the writes go on whose turn has come; tells whether there were any.
+    fn grant(&mut self) -> bool {
+        if self.core.granted.is_empty() {
+            return false;
+        }
+        for request in std::mem::take(&mut self.core.granted) {
+            let Some(id) = self.core.waiting.remove(&request) else { continue };
+            let Some(session) = self.core.sessions.get_mut(id as usize) else { continue };
+            if let Some(Ticket::Waiting(place)) = session.ticket {
+                session.ticket = Some(Ticket::Granted(place));
+                self.resume(id);
+            }
+        }
+        true
+    }
+
+    /// Other workers have let in writes of this one.
+    pub(crate) fn look_at_granted(&mut self) {
+        let Core { orders, granted, number, .. } = &mut self.core;
+        orders.take_granted(usize::from(*number), granted);
+        self.turn();
+    }
+
+    /// Gives up a write that waits for its turn, or has it and has not begun.
+    fn drop_ticket(&mut self, id: u32) {
+        let Some(session) = self.core.sessions.get_mut(id as usize) else { return };
+        if let Some(Ticket::Waiting(place) | Ticket::Granted(place)) = session.ticket.take() {
+            let Core { orders, granted, number, waiting, .. } = &mut self.core;
+            waiting.remove(&place.request);
+            orders.leave(*number, place, granted);
         }
     }
 

@@ -6,9 +6,9 @@
 use super::ask::{How, push};
 use super::core::Todo;
 use super::hub::Hub;
-use super::many::Many;
 use super::op::Op;
-use super::session::Stage;
+use super::orders::Place;
+use super::session::{Stage, Ticket};
 use super::slot::{One, RequestBytes, Slot, Token, Work};
 use super::{administration, meta};
 use peercache_core::link::Busy;
@@ -16,18 +16,34 @@ use peercache_core::protocol::memcached::request::{
     Answer as Wanted, Decoded, Keys, Limits, MetaKey, MetaRequest, Refused, Request, Versions, decode,
 };
 use peercache_core::protocol::memcached::response;
+use peercache_core::replication::order::{Entered, Together, Who};
 use peercache_core::replication::{Positions, Step};
-use peercache_core::router::{self, Plan};
+use peercache_core::router::{self, Mode, Plan};
 
 /// What became of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Began {
     /// It is answered, or will be.
     Yes,
-    /// It has to wait.
+    /// It has to wait for room on a link.
     Parked,
+    /// It has to wait for other writes of its key.
+    Waiting,
     /// The connection ends behind it.
     Close,
+}
+
+impl Began {
+    fn is_delayed(self) -> bool {
+        matches!(self, Self::Parked | Self::Waiting)
+    }
+}
+
+/// Whether a write may begin.
+enum Turn {
+    /// It may, and has this place if it needs one.
+    Now(Option<Place>),
+    Later,
 }
 
 /// A request for one key as it came.
@@ -101,12 +117,12 @@ impl Hub {
                 }
                 Decoded::Request { request, bytes } => {
                     let began = self.begin(id, &request);
-                    taken += if began == Began::Parked { 0 } else { bytes };
+                    taken += if began.is_delayed() { 0 } else { bytes };
                     began
                 }
                 Decoded::Refused(refused) => {
                     let began = self.begin_refused(id, &refused);
-                    taken += if began == Began::Parked { 0 } else { refused.bytes };
+                    taken += if began.is_delayed() { 0 } else { refused.bytes };
                     began
                 }
                 Decoded::Close { answer, reason } => {
@@ -123,6 +139,10 @@ impl Hub {
                 Began::Parked => {
                     session.parked_at.get_or_insert(now);
                     self.parked.push_back(id);
+                    return taken;
+                }
+                Began::Waiting => {
+                    session.parked_at.get_or_insert(now);
                     return taken;
                 }
                 Began::Close => {
@@ -197,7 +217,7 @@ impl Hub {
                 None => Began::Yes,
             },
         };
-        if began != Began::Parked
+        if !began.is_delayed()
             && let Some(session) = self.session(id)
         {
             session.swallow = refused.swallow;
@@ -236,9 +256,11 @@ impl Hub {
             return Began::Parked;
         }
         let known = &self.core.known;
-        let mut many = Box::new(Many::new(versions, known.request_deadline()));
+        let deadline = known.request_deadline();
+        let mut many = self.core.buffers.take_many();
+        many.begin(versions, deadline);
         keys.iter().for_each(|key| many.add(key));
-        let started = known.now;
+        let started = self.core.known.now;
         let answer = self.core.buffers.take();
         let Some(session) = self.core.sessions.get_mut(id as usize) else { return Began::Yes };
         let token = Token { session: id, slot: session.next_slot(), part: 0 };
@@ -254,17 +276,20 @@ impl Hub {
         if each.peek().is_none() {
             return self.say(id, "END");
         }
-        let is_full = self.peers.iter().any(|peer| peer.link.room() == Err(Busy::Full));
-        if is_full && !self.is_overdue(id) {
-            return Began::Parked;
-        }
+        let begun = self.session(id).map_or(0, |session| session.keys_begun);
+        let mut each = each.skip(begun).peekable();
         while let Some(key) = each.next() {
             let op = Op::GetAndTouch { exptime, versions, last: each.peek().is_none() };
-            let wanted = Wanted::Wanted;
-            let key = MetaKey::plain(key);
-            let asked = Asked { op, key, flags: b"", value: b"", wanted };
-            let plan = self.plan(&asked);
-            self.start_one(id, asked, plan);
+            let (key, wanted) = (MetaKey::plain(key), Wanted::Wanted);
+            let began = self.begin_one(id, Asked { op, key, flags: b"", value: b"", wanted });
+            let Some(session) = self.session(id) else { return Began::Yes };
+            if began.is_delayed() {
+                return began;
+            }
+            session.keys_begun += 1;
+        }
+        if let Some(session) = self.session(id) {
+            session.keys_begun = 0;
         }
         Began::Yes
     }
@@ -289,8 +314,41 @@ impl Hub {
                 return Began::Parked;
             }
         }
-        self.start_one(id, asked, plan);
+        let place = match self.take_turn(id, &asked) {
+            Turn::Now(place) => place,
+            Turn::Later => return Began::Waiting,
+        };
+        self.start_one(id, asked, plan, place);
         Began::Yes
+    }
+
+    /// Where copies are kept, writes of one key go out in one order (P-16).
+    #[inline]
+    fn take_turn(&mut self, id: u32, asked: &Asked<'_>) -> Turn {
+        let together = match asked.op.mode() {
+            Mode::Read | Mode::Fetch => return Turn::Now(None),
+            _ if !self.core.known.topology.has_siblings() => return Turn::Now(None),
+            Mode::WriteAll => Together::Parallel,
+            Mode::LeaderThen(_) => Together::Exclusive,
+        };
+        let Some(session) = self.core.sessions.get_mut(id as usize) else { return Turn::Later };
+        match session.ticket {
+            Some(Ticket::Waiting(_)) => return Turn::Later,
+            Some(Ticket::Granted(place)) => {
+                session.ticket = None;
+                return Turn::Now(Some(place));
+            }
+            None => {}
+        }
+        self.next_request = self.next_request.wrapping_add(1);
+        let who = Who { worker: self.core.number, request: self.next_request };
+        let (place, entered) = self.core.orders.enter(who, asked.key.placement().as_ref(), together);
+        if entered == Entered::Granted {
+            return Turn::Now(Some(place));
+        }
+        session.ticket = Some(Ticket::Waiting(place));
+        self.core.waiting.insert(place.request, id);
+        Turn::Later
     }
 
     #[inline]
@@ -299,7 +357,7 @@ impl Hub {
     }
 
     /// Begins a request for one key as it was planned.
-    fn start_one(&mut self, id: u32, asked: Asked<'_>, plan: Option<Plan>) {
+    fn start_one(&mut self, id: u32, asked: Asked<'_>, plan: Option<Plan>, place: Option<Place>) {
         let Self { core, peers, .. } = self;
         let Asked { op, key, flags, value, wanted } = asked;
         let Some(session) = core.sessions.get_mut(id as usize) else { return };
@@ -323,6 +381,7 @@ impl Hub {
             wanted,
             kept: None,
             held: None,
+            place,
             bytes: RequestBytes::keep(core.buffers.take(), key.text(), flags, kept),
         };
         let mut unsent = Positions::NONE;

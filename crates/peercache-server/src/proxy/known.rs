@@ -1,8 +1,7 @@
 //! What a worker knows of the network while it answers: the topology, and why peers are not connected.
 
-use super::version::Tag;
-use peercache_core::health::Phase;
-use peercache_core::replication::Positions;
+use peercache_core::health::{Incarnation, Phase};
+use peercache_core::replication::{Positions, Tag};
 use peercache_core::ring::{PeerIndex, ReplicaSet};
 use peercache_core::router;
 use peercache_core::topology::Topology;
@@ -16,8 +15,8 @@ pub(crate) struct Known {
     pub(crate) topology: Arc<Topology>,
     /// The time, read once a turn.
     pub(crate) now: Duration,
-    /// What marks the versions of each peer's items.
-    pub(crate) tags: Vec<Tag>,
+    /// What marks the versions of each peer's items, once it was met.
+    pub(crate) tags: Vec<Option<Tag>>,
     /// Why each peer's link is not open, in words for users.
     pub(crate) troubles: Vec<Option<String>>,
 }
@@ -25,20 +24,19 @@ pub(crate) struct Known {
 impl Known {
     pub(crate) fn new(topology: Arc<Topology>) -> Self {
         let peers = topology.peers();
-        let tags = peers.iter().map(|peer| Tag::of(&peer.spec.id, peer.cell.incarnation())).collect();
+        let tags = peers.iter().map(|_| None).collect();
         let troubles = peers.iter().map(|_| None).collect();
         Self { topology, now: Duration::ZERO, tags, troubles }
     }
 
     /// Somebody answers on a new connection to a peer.
-    pub(crate) fn met(&mut self, index: usize) {
-        let peer = &self.topology.peers()[index];
-        self.tags[index] = Tag::of(&peer.spec.id, peer.cell.incarnation());
+    pub(crate) fn met(&mut self, index: usize, incarnation: Incarnation) {
+        self.tags[index] = Some(Tag::of(&self.topology.peers()[index].spec.id, incarnation));
         self.troubles[index] = None;
     }
 
     /// The tag of the replica at `position`.
-    pub(crate) fn tag(&self, set: &ReplicaSet, position: u8) -> Tag {
+    pub(crate) fn tag(&self, set: &ReplicaSet, position: u8) -> Option<Tag> {
         self.tags[router::peer_at(set, position).get()]
     }
 

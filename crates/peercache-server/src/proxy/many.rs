@@ -5,13 +5,14 @@
 //! on as its own gather says.
 
 use super::known::Known;
+use super::say;
 use peercache_core::key::Key;
 use peercache_core::protocol::memcached::reply::{self, Reply};
 use peercache_core::protocol::memcached::request::Versions;
 use peercache_core::protocol::memcached::response::{self, Value};
-use peercache_core::replication::{Answer, Gather, Lost, Outcome, Step};
+use peercache_core::replication::{Answer, Lost, Outcome, ReadGather, Step};
 use peercache_core::ring::ReplicaSet;
-use peercache_core::router::{self, Mode, Plan};
+use peercache_core::router::{self, Mode};
 use peercache_core::spec::OnDown;
 use std::time::Duration;
 
@@ -21,8 +22,12 @@ pub(crate) const PART_KEYS_MAX: usize = 64;
 /// Keys that are asked at a time.
 const WINDOW_KEYS: usize = 256;
 
+/// What the buffers of a multiget may have for the next one to use them, in bytes and in keys.
+const KEPT_BYTES_MAX: usize = 128 * 1024;
+const KEPT_KEYS_MAX: usize = 1024;
+
 /// A multiget.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Many {
     pub(crate) versions: Versions,
     pub(crate) deadline: Duration,
@@ -51,7 +56,7 @@ pub(crate) struct Many {
 #[derive(Debug)]
 struct KeyInWork {
     set: ReplicaSet,
-    gather: Gather,
+    gather: ReadGather,
     /// Whom it was asked of last.
     position: u8,
     /// Where its value stands in `values`.
@@ -66,24 +71,24 @@ struct Part {
 }
 
 impl Many {
-    /// A multiget of nothing yet.
-    pub(crate) fn new(versions: Versions, deadline: Duration) -> Self {
-        Self {
-            versions,
-            deadline,
-            text: Vec::new(),
-            ends: Vec::new(),
-            window: 0,
-            keys: Vec::new(),
-            undecided: 0,
-            again: Vec::new(),
-            order: Vec::new(),
-            parts: Vec::new(),
-            values: Vec::new(),
-            trouble: None,
-            hits: 0,
-            misses: 0,
-        }
+    /// A multiget of nothing yet, in the buffers of one that is over.
+    pub(crate) fn begin(&mut self, versions: Versions, deadline: Duration) {
+        (self.versions, self.deadline) = (versions, deadline);
+        (self.window, self.undecided, self.hits, self.misses) = (0, 0, 0, 0);
+        self.trouble = None;
+        self.text.clear();
+        self.ends.clear();
+        self.keys.clear();
+        self.again.clear();
+        self.order.clear();
+        self.parts.clear();
+        self.values.clear();
+    }
+
+    /// Whether its buffers are worth keeping for the next one.
+    pub(crate) fn is_small(&self) -> bool {
+        self.text.capacity() + self.values.capacity() <= KEPT_BYTES_MAX
+            && self.ends.capacity() <= KEPT_KEYS_MAX
     }
 
     /// Asks for one more key.
@@ -116,10 +121,9 @@ impl Many {
         self.values.clear();
         let count = (self.ends.len() - self.window).min(WINDOW_KEYS);
         for number in 0..count {
-            let Some(key) = self.key(number as u16) else { continue };
-            let Some(Plan { set, gather, first }) = router::plan(&known.topology, key, self.mode()) else {
-                return false;
-            };
+            let name = self.name(number as u16);
+            let plan = router::plan_reading(&known.topology, name, self.mode());
+            let Some((set, gather, first)) = plan else { return false };
             self.keys.push(KeyInWork { set, gather, position: 0, found: None });
             self.undecided += 1;
             self.step(number as u16, first, known);
@@ -160,20 +164,26 @@ impl Many {
 
     /// A key of the window.
     pub(crate) fn key(&self, number: u16) -> Option<Key<'_>> {
+        Key::new(self.name(number)).ok()
+    }
+
+    /// The bytes of a key of the window.
+    #[inline]
+    fn name(&self, number: u16) -> &[u8] {
         let index = self.window + usize::from(number);
         let start = if index == 0 { 0 } else { self.ends[index - 1] as usize };
-        Key::new(&self.text[start..self.ends[index] as usize]).ok()
+        &self.text[start..self.ends[index] as usize]
     }
 
     /// The peer sent a value. Values come in the order of the keys; those it has not are left out.
     pub(crate) fn value(&mut self, part: u16, reply: &Reply<'_>, known: &Known) {
         let &Reply::Value { key, flags, data, cas } = reply else { return };
         while let Some(number) = self.next_of(part) {
-            if self.key(number).is_some_and(|asked| asked.as_bytes() == key) {
+            if self.name(number) == key {
                 let work = &mut self.keys[usize::from(number)];
                 let tag = known.tag(&work.set, work.position);
                 let start = self.values.len();
-                let cas = cas.map(|own| tag.wrap(own));
+                let cas = cas.map(|own| say::given_version(tag, own));
                 response::value(&mut self.values, Value { key, flags, data, cas });
                 work.found = Some((start as u32, self.values.len() as u32));
                 self.undecided -= 1;
@@ -213,7 +223,8 @@ impl Many {
 
     fn outcome(&mut self, number: u16, outcome: Outcome, known: &Known) {
         let key = &mut self.keys[usize::from(number)];
-        let step = router::observe(&known.topology, &key.set, &mut key.gather, key.position, outcome);
+        let (topology, position) = (&known.topology, key.position);
+        let step = router::observe_reading(topology, &key.set, &mut key.gather, position, &outcome);
         self.step(number, step, known);
     }
 

@@ -1,12 +1,12 @@
 //! How a meta command goes about the replicas: what may be asked of any copy, what only of the leader, and what
 //! of all.
 
+use super::ask::own_version;
 use super::op::MetaOp;
-use super::version::Tag;
 use peercache_core::protocol::memcached::command::Effect;
 use peercache_core::protocol::memcached::reply;
 use peercache_core::protocol::memcached::request::{MetaRequest, MetaVerb};
-use peercache_core::replication::Follow;
+use peercache_core::replication::{Follow, Tag};
 use peercache_core::router::Mode;
 
 /// What is to be remembered of `request`.
@@ -15,16 +15,16 @@ pub(crate) fn op(request: &MetaRequest<'_>) -> MetaOp {
     let has_any = |letters: &[u8]| letters.iter().any(|&letter| flags.has(letter));
     let (mode, effect) = match request.verb {
         // A new expiry goes to every copy.
-        MetaVerb::Get if flags.has(b'T') => (Mode::LeaderThen(Follow::Same), Effect::Writes),
+        MetaVerb::Get if flags.has(b'T') => (Mode::LeaderThen(Follow::Same), Effect::Decides),
         // Who wins a lease, and what differs from copy to copy, is the leader's to say.
         MetaVerb::Get if has_any(b"NRchlu") => (Mode::Fetch, Effect::Reads),
         MetaVerb::Get => (Mode::Read, Effect::Reads),
         MetaVerb::Set if flags.has(b'C') || !matches!(flags.mode(), None | Some(b'S')) => {
-            (Mode::LeaderThen(Follow::Invalidate), Effect::Writes)
+            (Mode::LeaderThen(Follow::Invalidate), Effect::Decides)
         }
-        MetaVerb::Delete if has_any(b"CI") => (Mode::LeaderThen(Follow::Invalidate), Effect::Writes),
+        MetaVerb::Delete if has_any(b"CI") => (Mode::LeaderThen(Follow::Invalidate), Effect::Decides),
         MetaVerb::Set | MetaVerb::Delete => (Mode::WriteAll, Effect::Writes),
-        MetaVerb::Arithmetic => (Mode::LeaderThen(Follow::Same), Effect::Writes),
+        MetaVerb::Arithmetic => (Mode::LeaderThen(Follow::Same), Effect::Decides),
     };
     MetaOp {
         verb: request.verb,
@@ -49,13 +49,13 @@ pub(crate) fn push_flags(out: &mut Vec<u8>, request: &MetaRequest<'_>) {
 }
 
 /// Appends `flags` with the version to compare as the peer with this `tag` counts it.
-pub(crate) fn push_flags_for(out: &mut Vec<u8>, flags: &[u8], tag: Tag) {
+pub(crate) fn push_flags_for(out: &mut Vec<u8>, flags: &[u8], tag: Option<Tag>) {
     for flag in flags.split(|&byte| byte == b' ').filter(|flag| !flag.is_empty()) {
         out.push(b' ');
         match flag.strip_prefix(b"C").and_then(reply::number) {
             Some(given) => {
                 out.push(b'C');
-                out.extend_from_slice(itoa::Buffer::new().format(tag.unwrap(given)).as_bytes());
+                out.extend_from_slice(itoa::Buffer::new().format(own_version(tag, given)).as_bytes());
             }
             None => out.extend_from_slice(flag),
         }

@@ -24,12 +24,12 @@ mod many;
 mod meta;
 mod op;
 mod options;
+mod orders;
 mod say;
 mod serve;
 mod session;
 mod shared;
 mod slot;
-mod version;
 
 pub use changer::Changer;
 pub use options::{Options, PendingFlush};

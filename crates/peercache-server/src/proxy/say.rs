@@ -3,12 +3,11 @@
 use super::known::Known;
 use super::op::{MetaOp, Op};
 use super::slot::One;
-use super::version::Tag;
 use peercache_core::protocol::Refusal;
 use peercache_core::protocol::memcached::reply::{self, Reply};
 use peercache_core::protocol::memcached::request::{Answer as Wanted, MetaVerb, StoreVerb, Versions};
 use peercache_core::protocol::memcached::response::{self, Value};
-use peercache_core::replication::Answer;
+use peercache_core::replication::{Answer, Tag};
 use peercache_core::spec::OnDown;
 
 /// Whether what was [kept](keep) of a replica's answer is what the client is told.
@@ -47,7 +46,7 @@ fn positive(out: &mut Vec<u8>, one: &One, answer: &Answer, reply: Option<&Reply<
                     one.bytes.key(),
                     flags,
                     data,
-                    (versions == Versions::Shown).then_some(tag),
+                    (versions == Versions::Shown).then_some(tag).flatten(),
                 );
             }
             out.extend_from_slice(b"END\r\n");
@@ -62,11 +61,11 @@ fn positive(out: &mut Vec<u8>, one: &One, answer: &Answer, reply: Option<&Reply<
 }
 
 /// Keeps what a replica answered, as the client will be told it if the replica's word counts.
-pub(crate) fn keep(kept: &mut Vec<u8>, op: Op, reply: &Reply<'_>, tag: Tag) {
+pub(crate) fn keep(kept: &mut Vec<u8>, op: Op, reply: &Reply<'_>, tag: Option<Tag>) {
     match (op, reply) {
         (Op::Get(_) | Op::GetAndTouch { .. }, &Reply::Value { key, flags, data, cas }) => {
             kept.clear();
-            response::value(kept, Value { key, flags, data, cas: cas.map(|own| tag.wrap(own)) });
+            response::value(kept, Value { key, flags, data, cas: cas.map(|own| given_version(tag, own)) });
         }
         (Op::Meta(meta), Reply::MetaValue { flags, data }) => {
             kept.clear();
@@ -104,24 +103,33 @@ fn is_hidden(verb: MetaVerb, word: &[u8]) -> bool {
     match verb {
         MetaVerb::Get => word == b"EN",
         MetaVerb::Set => word == b"HD",
-        MetaVerb::Delete | MetaVerb::Arithmetic => word == b"HD" || word == b"NF",
+        MetaVerb::Delete | MetaVerb::Arithmetic => word == b"HD",
     }
 }
 
 /// A line of a word and flags, with versions as clients get them.
-fn meta_line(out: &mut Vec<u8>, word: &[u8], flags: &[u8], tag: Tag) {
+fn meta_line(out: &mut Vec<u8>, word: &[u8], flags: &[u8], tag: Option<Tag>) {
     out.extend_from_slice(word);
     for flag in flags.split(|&byte| byte == b' ').filter(|flag| !flag.is_empty()) {
         out.push(b' ');
         match flag.strip_prefix(b"c").and_then(reply::number) {
             Some(own) => {
                 out.push(b'c');
-                out.extend_from_slice(itoa::Buffer::new().format(tag.wrap(own)).as_bytes());
+                out.extend_from_slice(itoa::Buffer::new().format(given_version(tag, own)).as_bytes());
             }
             None => out.extend_from_slice(flag),
         }
     }
     out.extend_from_slice(b"\r\n");
+}
+
+/// A peer's version as clients are given it (P-17). Whoever answers was met, so there is a tag; without one
+/// nothing is given that could match. 0 is what a daemon tells of a write that it did not do.
+pub(super) fn given_version(tag: Option<Tag>, own: u64) -> u64 {
+    if own == 0 {
+        return 0;
+    }
+    tag.map_or(0, |tag| tag.wrap(own))
 }
 
 /// A value that was asked for by `mg`, as `get` tells it.

@@ -6,6 +6,7 @@
 //! request has ended, because a write that was begun has to be carried to its verdict.
 
 use super::buffers::Buffers;
+use super::orders::Place;
 use super::slot::{Slot, Work};
 use std::collections::VecDeque;
 use std::task::Waker;
@@ -36,6 +37,13 @@ pub(crate) enum Stage {
     Gone,
 }
 
+/// A write's place among the writes of its key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ticket {
+    Waiting(Place),
+    Granted(Place),
+}
+
 /// One client's conversation.
 #[derive(Debug)]
 pub(crate) struct Session {
@@ -57,6 +65,10 @@ pub(crate) struct Session {
     pub(crate) stage: Stage,
     /// Since when a request waits for room or for its turn.
     pub(crate) parked_at: Option<Duration>,
+    /// The place of the write that waits for its turn, and whether that has come (P-16).
+    pub(crate) ticket: Option<Ticket>,
+    /// How many keys of the `gat` at the start of what is held have been begun.
+    pub(crate) keys_begun: usize,
     /// Whether the flusher knows that it has to look.
     pub(crate) is_dirty: bool,
     /// Wakes whoever reads from the client.
@@ -79,6 +91,8 @@ impl Session {
             waiting_bytes: 0,
             stage: Stage::Open,
             parked_at: None,
+            ticket: None,
+            keys_begun: 0,
             is_dirty: false,
             reader: None,
             client,
@@ -165,9 +179,8 @@ impl Session {
     /// Moves the answers whose turn has come to what is to be sent.
     #[inline]
     pub(crate) fn release(&mut self, buffers: &mut Buffers) {
-        while self.slots.front().is_some_and(|slot| matches!(slot.work, Work::Done)) {
-            let Some(slot) = self.slots.pop_front() else { return };
-            self.first = self.first.wrapping_add(1);
+        let done = self.slots.iter().take_while(|slot| matches!(slot.work, Work::Done)).count();
+        for slot in self.slots.range_mut(..done) {
             if !slot.answer.is_empty() && matches!(self.stage, Stage::Open | Stage::Ending) {
                 self.waiting_bytes = self.waiting_bytes.saturating_sub(slot.answer.len());
                 self.out.extend_from_slice(&slot.answer);
@@ -175,8 +188,10 @@ impl Session {
             if slot.is_last {
                 (self.stage, self.held, self.parked_at) = (Stage::Cut, Vec::new(), None);
             }
-            buffers.put(slot.answer);
+            buffers.put(std::mem::take(&mut slot.answer));
         }
+        self.slots.drain(..done);
+        self.first = self.first.wrapping_add(done as u32);
     }
 
     /// So many more bytes of what is to be sent were sent.

@@ -2,6 +2,7 @@
 
 use super::counts::{Counts, Published};
 use super::options::PendingFlush;
+use super::orders::Orders;
 use crate::door::Gauges;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
@@ -11,6 +12,8 @@ use std::time::Instant;
 pub(crate) struct Shared {
     pub(crate) gauges: Arc<Gauges>,
     pub(crate) published: Vec<Published>,
+    /// The order of writes of one key.
+    pub(crate) orders: Arc<Orders>,
     pub(crate) started: Instant,
     /// Whether `cache_memlimit` and its like are answered.
     pub(crate) admin_commands: bool,
@@ -31,6 +34,7 @@ impl Shared {
     ) -> Self {
         Self {
             gauges,
+            orders: Arc::new(Orders::new(workers)),
             published: (0..workers).map(|_| Published::default()).collect(),
             started: Instant::now(),
             admin_commands: options.admin_commands,

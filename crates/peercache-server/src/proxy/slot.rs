@@ -3,6 +3,7 @@
 use super::everywhere::Everywhere;
 use super::many::Many;
 use super::op::Op;
+use super::orders::Place;
 use peercache_core::key::Key;
 use peercache_core::protocol::memcached::request::Answer as Wanted;
 use peercache_core::replication::{Answer, Gather, Positions};
@@ -66,8 +67,10 @@ pub(crate) struct One {
     /// The position whose answer is kept in the slot, if any.
     pub(crate) kept: Option<u8>,
     /// What was decided, while the outages of some replicas are not yet on disk (P-11).
-    pub(crate) held: Option<(Answer, Positions)>,
+    pub(crate) held: Option<Box<(Answer, Positions)>>,
     pub(crate) bytes: RequestBytes,
+    /// Its place among the writes of its key, where those need an order.
+    pub(crate) place: Option<Place>,
 }
 
 /// The bytes of a request that may be needed again: key, flags of a meta command, value.

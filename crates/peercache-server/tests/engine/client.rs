@@ -24,9 +24,21 @@ impl Client {
 
     /// Sends `request` and takes all that is answered to it.
     pub(crate) fn ask(&mut self, request: &[u8]) -> Answer {
+        self.ask_in_pieces(&[request], || {})
+    }
+
+    /// The same, with `between` done after every piece but the last.
+    pub(crate) fn ask_in_pieces(&mut self, pieces: &[&[u8]], mut between: impl FnMut()) -> Answer {
         let mut bytes = Vec::new();
         // A server that closes early may refuse the rest; what it said first can still be read.
-        let sent = self.stream.write_all(&[request, MARK].concat());
+        let mut sent = Ok(());
+        if let [first @ .., last] = pieces {
+            for piece in first {
+                sent = sent.and(self.stream.write_all(piece));
+                between();
+            }
+            sent = sent.and(self.stream.write_all(&[last, MARK].concat()));
+        }
         loop {
             let mut buffer = [0; 64 * 1024];
             match self.stream.read(&mut buffer) {

@@ -1,10 +1,19 @@
-//! What the tests talk to: a real memcached, and an engine in this process, each on a free port.
+//! What the tests talk to: a real memcached, and an engine or a proxy in this process, each on a free port.
 
-use peercache_server::{Options, bind};
+use peercache_client::Network;
+use peercache_core::spec::{
+    EngineKind, HashKind, NetworkSpec, PeerSpec, Policy, Replication, Vnodes, Weight,
+};
+use peercache_core::topology::Topology;
+use peercache_server::proxy::{self, Proxy};
+use peercache_server::{Options, ServeError, bind};
+use std::future::Future;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
+use std::pin::Pin;
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
@@ -73,11 +82,43 @@ impl Running {
         let server = bind(options).expect("a free port can be bound");
         let nowhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         let address = server.addresses().first().copied().unwrap_or(nowhere);
+        Self::serve(address, |shutdown| server.serve(shutdown))
+    }
+
+    /// A proxy with one worker over `peers`, each of which keeps `copies` of a key together with others.
+    pub(crate) fn proxy(peers: &[Memcached], copies: u8) -> Self {
+        let peer = |(number, peer): (usize, &Memcached)| PeerSpec {
+            id: format!("p{number}").parse().expect("a sound test"),
+            address: peer.address,
+            weight: Weight::default(),
+            engine: EngineKind::Memcached,
+            ring_name: None,
+        };
+        let network = NetworkSpec {
+            name: "main".parse().expect("a sound test"),
+            peers: peers.iter().enumerate().map(peer).collect(),
+            replication: Replication::new(copies).expect("a sound test"),
+            vnodes: Vnodes::default(),
+            hash: HashKind::Xxh3,
+            // On a machine that is busy a peer that is well may take its time.
+            policy: Policy { attempt: PATIENCE, request: PATIENCE, silence: PATIENCE, ..Policy::default() },
+        };
+        let network = Network::new(Arc::new(Topology::build(&network).expect("a sound test")));
+        let listen = vec![SocketAddr::from((Ipv4Addr::LOCALHOST, 0))];
+        let options = proxy::Options { listen, ..proxy::Options::default() };
+        let proxy = Proxy::bind(network, options).expect("a free port can be bound");
+        Self::serve(proxy.addresses()[0], |shutdown| proxy.serve(shutdown))
+    }
+
+    fn serve<F: Future<Output = Result<(), ServeError>>>(
+        address: SocketAddr,
+        serve: impl FnOnce(Pin<Box<dyn Future<Output = ()>>>) -> F + Send + 'static,
+    ) -> Self {
         let (stop, stopped) = oneshot::channel::<()>();
         let thread = thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-            let shutdown = async { drop(stopped.await) };
-            let served = runtime.expect("a runtime").block_on(server.serve(shutdown));
+            let shutdown = Box::pin(async { drop(stopped.await) });
+            let served = runtime.expect("a runtime").block_on(serve(shutdown));
             served.expect("it serves and stops in order");
         });
         Self { address, stop: Some(stop), thread: Some(thread) }

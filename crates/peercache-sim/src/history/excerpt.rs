@@ -49,7 +49,11 @@ impl History {
 fn begin_line(at: usize, operation: &Operation) -> String {
     let what = match &operation.kind {
         Kind::Get => "get".to_owned(),
+        Kind::Gets => "gets".to_owned(),
         Kind::Set(value) => format!("set {value}"),
+        Kind::Add(value) => format!("add {value}"),
+        Kind::Cas { value, read, token } => format!("cas {value} for {read} ({token:#x})"),
+        Kind::Incr => "incr".to_owned(),
         Kind::Delete => "delete".to_owned(),
     };
     let (process, worker) = (operation.process, operation.worker);
@@ -69,9 +73,10 @@ fn end_line(at: usize, operation: &Operation) -> String {
 fn concerns(execution: &Execution, key: usize, replicas: &[usize]) -> bool {
     let name = key_name(key);
     let is_ours = match &execution.what {
-        Executed::Get { key, .. } | Executed::Set { key, .. } | Executed::Delete { key } => {
-            key[..] == *name.as_bytes()
-        }
+        Executed::Get { key, .. }
+        | Executed::Set { key, .. }
+        | Executed::Count { key, .. }
+        | Executed::Delete { key } => key[..] == *name.as_bytes(),
         Executed::Flush => true,
     };
     is_ours && replicas.contains(&execution.peer)
@@ -84,6 +89,7 @@ fn execution_line(execution: &Execution) -> String {
             format!("get → {value:?}")
         }
         Executed::Set { value, .. } => format!("set {}", String::from_utf8_lossy(value)),
+        Executed::Count { number, .. } => format!("incr → {number}"),
         Executed::Delete { .. } => "delete".to_owned(),
         Executed::Flush => "flush_all".to_owned(),
     };

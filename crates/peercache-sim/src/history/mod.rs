@@ -13,15 +13,59 @@ use std::time::Duration;
 
 /// One operation of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct OperationId(pub(crate) u32);
+pub(crate) enum OperationId {
+    /// On a key.
+    Key(u32),
+    /// On every peer.
+    Flush(u32),
+}
 
 /// What a client wanted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Kind {
     Get,
-    /// This value, which nothing else of the run writes.
+    /// A get that wants the version.
+    Gets,
+    /// This value, which nothing else of the run writes. A counter's value is the beginning of an era: the
+    /// numbers that follow it, up to the next era's.
     Set(String),
+    /// The same, where there is nothing.
+    Add(String),
+    /// The same, where there still is what was read with this token.
+    Cas {
+        value: String,
+        read: String,
+        token: u64,
+    },
+    Incr,
     Delete,
+}
+
+impl Kind {
+    /// Whether the leader decides and the others follow.
+    pub(crate) fn is_leader_first(&self) -> bool {
+        matches!(self, Self::Add(_) | Self::Cas { .. } | Self::Incr)
+    }
+
+    /// The value that it stores.
+    pub(crate) fn value(&self) -> Option<&str> {
+        match self {
+            Self::Set(value) | Self::Add(value) | Self::Cas { value, .. } => Some(value),
+            Self::Get | Self::Gets | Self::Incr | Self::Delete => None,
+        }
+    }
+}
+
+/// Numbers of one era of a counter.
+pub(crate) const ERA: u64 = 1_000_000;
+
+/// One `flush_all` of one worker.
+#[derive(Debug)]
+pub(crate) struct Flush {
+    pub(crate) process: usize,
+    pub(crate) began: Duration,
+    /// When it ended, and whether the client was told that it is done.
+    pub(crate) end: Option<(Duration, bool)>,
 }
 
 /// One operation of one worker.
@@ -57,9 +101,13 @@ pub(crate) struct Asked {
 #[derive(Debug)]
 pub(crate) struct End {
     pub(crate) at: Duration,
+    /// When replicas were made unreadable for it; the client is told at that moment or later.
+    pub(crate) settled: Duration,
     pub(crate) told: Told,
     /// Whether each replica was readable to the process at that moment.
     pub(crate) readable: Vec<bool>,
+    /// Peers that miss what is told, while the process's ledger says nothing of it.
+    pub(crate) unrecorded: Vec<usize>,
 }
 
 /// What the client was told. Peers by their numbers.
@@ -67,10 +115,20 @@ pub(crate) struct End {
 pub(crate) enum Told {
     Hit(String),
     Miss,
-    Done { confirmed: Vec<usize> },
+    Done {
+        confirmed: Vec<usize>,
+    },
+    /// The leader did it, which came to this number.
+    Led {
+        number: Option<u64>,
+    },
+    /// The leader did not do it, for a reason that is no refusal.
+    No,
     Refused,
     Ambiguous,
-    Unavailable { named: Vec<usize> },
+    Unavailable {
+        named: Vec<usize>,
+    },
 }
 
 /// Something that a peer executed.
@@ -93,9 +151,15 @@ pub(crate) enum Executed {
         key: Vec<u8>,
         found: Option<(Vec<u8>, u32)>,
     },
+    /// With the value that was there before.
     Set {
         key: Vec<u8>,
         value: Vec<u8>,
+        replaced: Option<Vec<u8>>,
+    },
+    Count {
+        key: Vec<u8>,
+        number: u64,
     },
     Delete {
         key: Vec<u8>,
@@ -130,6 +194,7 @@ pub(crate) struct Standing {
 pub struct History {
     pub(crate) scenario: Scenario,
     pub(crate) operations: Vec<Operation>,
+    pub(crate) flushes: Vec<Flush>,
     pub(crate) executions: Vec<Execution>,
     pub(crate) returns: Vec<Returned>,
     pub(crate) faults: Vec<(Duration, Fault)>,
@@ -149,6 +214,7 @@ impl History {
         Self {
             scenario,
             operations: Vec::new(),
+            flushes: Vec::new(),
             executions: Vec::new(),
             returns: Vec::new(),
             faults: Vec::new(),
@@ -170,15 +236,31 @@ impl History {
         let asks = Vec::new();
         let operation = Operation { process, worker, key, kind, began, replicas, states, asks, end: None };
         self.operations.push(operation);
-        OperationId(self.operations.len() as u32 - 1)
+        OperationId::Key(self.operations.len() as u32 - 1)
     }
 
-    fn operation(&mut self, id: OperationId) -> &mut Operation {
-        &mut self.operations[id.0 as usize]
+    pub(crate) fn begin_flush(&mut self, began: Duration, process: usize) -> OperationId {
+        self.flushes.push(Flush { process, began, end: None });
+        OperationId::Flush(self.flushes.len() as u32 - 1)
+    }
+
+    pub(crate) fn end_flush(&mut self, id: OperationId, at: Duration, is_done: bool) {
+        if let OperationId::Flush(id) = id {
+            self.flushes[id as usize].end = Some((at, is_done));
+        }
+    }
+
+    fn operation(&mut self, id: OperationId) -> Option<&mut Operation> {
+        match id {
+            OperationId::Key(id) => self.operations.get_mut(id as usize),
+            OperationId::Flush(_) => None,
+        }
     }
 
     pub(crate) fn asked(&mut self, id: OperationId, asked: Asked) {
-        self.operation(id).asks.push(asked);
+        if let Some(operation) = self.operation(id) {
+            operation.asks.push(asked);
+        }
     }
 
     pub(crate) fn answered(
@@ -189,8 +271,8 @@ impl History {
         state: PeerState,
         at: Duration,
     ) {
-        let asks = self.operation(id).asks.iter_mut().rev();
-        if let Some(asked) = asks.into_iter().find(|asked| asked.position == position) {
+        let mut asks = self.operation(id).into_iter().flat_map(|operation| operation.asks.iter_mut().rev());
+        if let Some(asked) = asks.find(|asked| asked.position == position) {
             asked.outcome = Some(outcome);
             asked.answered = Some(at);
             asked.vouches = state.is_readable() && !state.has_forgotten();
@@ -198,7 +280,9 @@ impl History {
     }
 
     pub(crate) fn end(&mut self, id: OperationId, end: End) {
-        self.operation(id).end = Some(end);
+        if let Some(operation) = self.operation(id) {
+            operation.end = Some(end);
+        }
     }
 
     pub(crate) fn executed(&mut self, execution: Execution) {
@@ -236,7 +320,7 @@ impl History {
 
 impl Operation {
     pub(crate) fn is_read(&self) -> bool {
-        self.kind == Kind::Get
+        matches!(self.kind, Kind::Get | Kind::Gets)
     }
 
     pub(crate) fn told(&self) -> Option<&Told> {
@@ -245,7 +329,7 @@ impl Operation {
 
     /// Whether the client was told that this write is done.
     pub(crate) fn is_acknowledged(&self) -> bool {
-        matches!(self.told(), Some(Told::Done { .. }))
+        matches!(self.told(), Some(Told::Done { .. } | Told::Led { .. }))
     }
 
     /// Whether it had ended before `at`.

@@ -111,6 +111,7 @@ impl Peer {
             Memory::Kept => {}
             Memory::Dumped => self.store = self.dump.clone(),
         }
+        self.store.restart();
     }
 
     pub(crate) fn hang(&mut self) {
@@ -192,13 +193,20 @@ impl Peer {
 
     fn answer(&mut self, command: Command, stage: &mut Stage) -> (Vec<u8>, Option<Executed>) {
         match command {
-            Command::Get(key) => (self.store.get(&key), Some(self.got(key))),
+            Command::Get(key) => (self.store.get(&key, false), Some(self.got(key))),
+            Command::Gets(key) => (self.store.get(&key, true), Some(self.got(key))),
             Command::MetaGet(key) => (self.store.meta_get(&key), Some(self.got(key))),
-            Command::Set { key, value } => {
+            Command::Store { key, value, only } => {
                 let has_memory = !stage.dice.chance(self.refusals_percent);
-                let reply = self.store.set(key.clone(), value.clone(), self.run, has_memory);
-                (reply.to_vec(), (reply == b"STORED\r\n").then_some(Executed::Set { key, value }))
+                let replaced = self.store.item(&key).map(|item| item.value.clone());
+                let reply = self.store.store(key.clone(), value.clone(), only, self.run, has_memory);
+                let executed = Executed::Set { key, value, replaced };
+                (reply.to_vec(), (reply == b"STORED\r\n").then_some(executed))
             }
+            Command::Incr { key, by } => match self.store.incr(&key, by, self.run) {
+                Ok(number) => (format!("{number}\r\n").into_bytes(), Some(Executed::Count { key, number })),
+                Err(reply) => (reply.to_vec(), None),
+            },
             Command::Delete(key) => (self.store.delete(&key).to_vec(), Some(Executed::Delete { key })),
             Command::FlushAll => {
                 self.store.clear();

@@ -14,6 +14,8 @@ pub(crate) struct Item {
     pub(crate) value: Vec<u8>,
     /// The run of the daemon that stored it.
     pub(crate) born: u32,
+    /// Its version: the store's own count of writes.
+    cas: u64,
 }
 
 /// A command, as it came off the wire.
@@ -22,14 +24,29 @@ pub(crate) enum Command {
     Get(Vec<u8>),
     /// `mg` with the flag `v` alone.
     MetaGet(Vec<u8>),
-    Set {
+    /// A get whose answer has the version.
+    Gets(Vec<u8>),
+    Store {
         key: Vec<u8>,
         value: Vec<u8>,
+        only: Only,
+    },
+    Incr {
+        key: Vec<u8>,
+        by: u64,
     },
     Delete(Vec<u8>),
     FlushAll,
     Stats,
     Unknown,
+}
+
+/// On which condition a value is stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Only {
+    Always,
+    IfAbsent,
+    IfVersion(u64),
 }
 
 impl Command {
@@ -41,28 +58,53 @@ impl Command {
         Some(match words[..] {
             [b"get", key] => (Self::Get(key.to_vec()), taken),
             [b"mg", key, b"v"] => (Self::MetaGet(key.to_vec()), taken),
-            [b"set", key, _, _, bytes] => {
-                let bytes: usize = std::str::from_utf8(bytes).ok()?.parse().ok()?;
-                let value = input.get(taken..taken + bytes + 2)?[..bytes].to_vec();
-                (Self::Set { key: key.to_vec(), value }, taken + bytes + 2)
+            [b"gets", key] => (Self::Gets(key.to_vec()), taken),
+            [b"set", key, _, _, bytes] => Self::parse_store(input, taken, key, bytes, Only::Always)?,
+            [b"add", key, _, _, bytes] => Self::parse_store(input, taken, key, bytes, Only::IfAbsent)?,
+            [b"cas", key, _, _, bytes, version] => {
+                Self::parse_store(input, taken, key, bytes, Only::IfVersion(number(version)?))?
             }
+            [b"incr", key, by] => (Self::Incr { key: key.to_vec(), by: number(by)? }, taken),
             [b"delete", key] => (Self::Delete(key.to_vec()), taken),
             [b"flush_all"] => (Self::FlushAll, taken),
             [b"stats"] => (Self::Stats, taken),
             _ => (Self::Unknown, taken),
         })
     }
+
+    fn parse_store(
+        input: &[u8],
+        taken: usize,
+        key: &[u8],
+        bytes: &[u8],
+        only: Only,
+    ) -> Option<(Self, usize)> {
+        let bytes = number(bytes)? as usize;
+        let value = input.get(taken..taken + bytes + 2)?[..bytes].to_vec();
+        Some((Self::Store { key: key.to_vec(), value, only }, taken + bytes + 2))
+    }
+}
+
+fn number(digits: &[u8]) -> Option<u64> {
+    std::str::from_utf8(digits).ok()?.parse().ok()
 }
 
 /// The daemon's memory.
 #[derive(Debug, Default, Clone)]
 pub(crate) struct Store {
     items: BTreeMap<Vec<u8>, Item>,
+    /// Writes so far, as the daemon numbers its items.
+    writes: u64,
 }
 
 impl Store {
     pub(crate) fn len(&self) -> usize {
         self.items.len()
+    }
+
+    /// As a daemon that starts anew: it counts its versions from the beginning.
+    pub(crate) fn restart(&mut self) {
+        self.writes = 0;
     }
 
     pub(crate) fn clear(&mut self) {
@@ -73,13 +115,14 @@ impl Store {
         self.items.get(key)
     }
 
-    /// What a `get` answers.
-    pub(crate) fn get(&self, key: &[u8]) -> Vec<u8> {
+    /// What a `get` answers, or a `gets`.
+    pub(crate) fn get(&self, key: &[u8], has_version: bool) -> Vec<u8> {
         let mut reply = Vec::new();
         if let Some(item) = self.items.get(key) {
             reply.extend_from_slice(b"VALUE ");
             reply.extend_from_slice(key);
-            reply.extend_from_slice(format!(" 0 {}\r\n", item.value.len()).as_bytes());
+            let version = if has_version { format!(" {}", item.cas) } else { String::new() };
+            reply.extend_from_slice(format!(" 0 {}{version}\r\n", item.value.len()).as_bytes());
             reply.extend_from_slice(&item.value);
             reply.extend_from_slice(b"\r\n");
         }
@@ -98,15 +141,39 @@ impl Store {
 
     /// Stores a value, or leaves the old one where it refuses: the worst that a daemon may do. Whether it was
     /// stored shows in the answer.
-    pub(crate) fn set(&mut self, key: Vec<u8>, value: Vec<u8>, born: u32, has_memory: bool) -> &'static [u8] {
+    pub(crate) fn store(
+        &mut self,
+        key: Vec<u8>,
+        value: Vec<u8>,
+        only: Only,
+        born: u32,
+        has_memory: bool,
+    ) -> &'static [u8] {
         if value.len() > VALUE_BYTES_MAX {
             return b"SERVER_ERROR object too large for cache\r\n";
         }
         if !has_memory {
             return b"SERVER_ERROR out of memory storing object\r\n";
         }
-        self.items.insert(key, Item { value, born });
+        match (only, self.items.get(&key).map(|item| item.cas)) {
+            (Only::IfAbsent, Some(_)) => return b"NOT_STORED\r\n",
+            (Only::IfVersion(_), None) => return b"NOT_FOUND\r\n",
+            (Only::IfVersion(asked), Some(cas)) if asked != cas => return b"EXISTS\r\n",
+            _ => {}
+        }
+        self.writes += 1;
+        self.items.insert(key, Item { value, born, cas: self.writes });
         b"STORED\r\n"
+    }
+
+    /// Counts; an error line where there is nothing, or no number.
+    pub(crate) fn incr(&mut self, key: &[u8], by: u64, born: u32) -> Result<u64, &'static [u8]> {
+        let item = self.items.get_mut(key).ok_or(&b"NOT_FOUND\r\n"[..])?;
+        let refused = &b"CLIENT_ERROR cannot increment or decrement non-numeric value\r\n"[..];
+        let counted = number(&item.value).ok_or(refused)?.wrapping_add(by);
+        self.writes += 1;
+        *item = Item { value: counted.to_string().into_bytes(), born, cas: self.writes };
+        Ok(counted)
     }
 
     pub(crate) fn delete(&mut self, key: &[u8]) -> &'static [u8] {
@@ -124,7 +191,7 @@ mod tests {
         for split in 0..19 {
             assert_eq!(Command::parse(&wire[..split]), None, "{split}");
         }
-        let set = Command::Set { key: b"k".to_vec(), value: b"a\r\nb".to_vec() };
+        let set = Command::Store { key: b"k".to_vec(), value: b"a\r\nb".to_vec(), only: Only::Always };
         assert_eq!(Command::parse(wire), Some((set, 19)));
         assert_eq!(Command::parse(&wire[19..]), Some((Command::Get(b"k".to_vec()), 7)));
     }
@@ -132,9 +199,25 @@ mod tests {
     #[test]
     fn a_refused_value_leaves_the_old_one() {
         let mut store = Store::default();
-        assert_eq!(store.set(b"k".to_vec(), b"old".to_vec(), 1, true), b"STORED\r\n");
-        assert!(store.set(b"k".to_vec(), b"new".to_vec(), 1, false).starts_with(b"SERVER_ERROR out"));
-        assert!(store.set(b"k".to_vec(), vec![b'x'; 65], 1, true).starts_with(b"SERVER_ERROR object"));
-        assert_eq!(store.get(b"k"), b"VALUE k 0 3\r\nold\r\nEND\r\n");
+        let mut set = |value: &[u8], has_memory| {
+            store.store(b"k".to_vec(), value.to_vec(), Only::Always, 1, has_memory)
+        };
+        assert_eq!(set(b"old", true), b"STORED\r\n");
+        assert!(set(b"new", false).starts_with(b"SERVER_ERROR out"));
+        assert!(set(&[b'x'; 65], true).starts_with(b"SERVER_ERROR object"));
+        assert_eq!(store.get(b"k", false), b"VALUE k 0 3\r\nold\r\nEND\r\n");
+    }
+
+    #[test]
+    fn a_version_changes_with_every_write() {
+        let mut store = Store::default();
+        let mut write = |value: &[u8], only| store.store(b"k".to_vec(), value.to_vec(), only, 1, true);
+        assert_eq!(write(b"1", Only::IfVersion(1)), b"NOT_FOUND\r\n");
+        assert_eq!(write(b"1", Only::IfAbsent), b"STORED\r\n");
+        assert_eq!(write(b"2", Only::IfAbsent), b"NOT_STORED\r\n");
+        assert_eq!(write(b"2", Only::IfVersion(1)), b"STORED\r\n");
+        assert_eq!(write(b"3", Only::IfVersion(1)), b"EXISTS\r\n");
+        assert_eq!(store.incr(b"k", 5, 1), Ok(7));
+        assert_eq!(store.get(b"k", true), b"VALUE k 0 1 3\r\n7\r\nEND\r\n");
     }
 }

@@ -10,7 +10,7 @@ use crate::wire::ConnectionId;
 use peercache_core::health::PeerCell;
 use peercache_core::link::{self, Busy, End, Next};
 use peercache_core::pipeline::{Answered, PipelineLimits};
-use peercache_core::protocol::memcached::command::{Command, Effect};
+use peercache_core::protocol::memcached::command::Command;
 use peercache_core::replication::Lost;
 use peercache_core::spec::Policy;
 use std::sync::Arc;
@@ -68,7 +68,7 @@ impl Link {
     ) -> bool {
         let refuses = self.link.room() == Err(Busy::Refusing);
         if !refuses {
-            let is_write = command.effect() == Effect::Writes;
+            let is_write = command.effect().is_write();
             self.link.push(command, Token { operation, position, is_write, found: None }, deadline);
         }
         !refuses

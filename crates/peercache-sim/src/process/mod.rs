@@ -3,21 +3,27 @@
 //! are the real ones.
 
 mod answer;
+mod flush;
 mod healer;
+mod ledger;
 mod link;
 mod opening;
 mod request;
+mod wish;
 
 pub(crate) use answer::Answer;
 
-use crate::history::{Kind, OperationId};
+use crate::history::OperationId;
 use crate::mutants::Mutant;
-use crate::scenario::Scenario;
+use crate::scenario::{Commands, Scenario};
 use crate::stage::{Endpoint, Event, Port, Stage};
 use crate::wire::ConnectionId;
+use flush::Flush;
 use healer::Healer;
+use ledger::{Entries, Held};
 use link::Link;
 use peercache_core::health::Phase;
+use peercache_core::replication::order::Stripe;
 use peercache_core::spec::{
     EngineKind, HashKind, NetworkSpec, PeerId, PeerSpec, Policy, Replication, Vnodes, Weight,
 };
@@ -27,6 +33,7 @@ use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
+use wish::Wish;
 
 /// Points per peer: few, since rings are built for every run and balance is not what is tested here.
 const VNODES: u32 = 8;
@@ -43,7 +50,21 @@ pub(crate) struct Process {
     requests: BTreeMap<OperationId, Request>,
     /// Place, operation, key and value of writes that a peer missed; kept by a mutant only.
     missed: Vec<(usize, OperationId, String, String)>,
+    flushes: BTreeMap<OperationId, Flush>,
+    /// By place; none where no ledger is kept.
+    entries: Vec<Entries>,
+    held: Vec<Held>,
+    processes: usize,
+    /// The value and the token of the last `gets` of each key.
+    versions: BTreeMap<usize, (String, u64)>,
+    /// The order of writes, and operations that wait for their turn.
+    stripes: [Stripe; 2],
+    waiting: BTreeMap<u32, Wish>,
+    wishes: u32,
     keys: usize,
+    counters: usize,
+    commands: Commands,
+    flushes_percent: u64,
     writes: usize,
     /// How long a worker rests between operations, at most.
     rest_max: Duration,
@@ -60,6 +81,9 @@ impl Process {
         let phases: BTreeMap<PeerId, Phase> =
             spec.peers.iter().map(|peer| (peer.id.clone(), believed(scenario, stage))).collect();
         let topology = Topology::with_phases(&spec, |id| phases[id]).expect("the peers are distinct");
+        if scenario.keeps_ledger {
+            topology.peers().iter().for_each(|peer| peer.cell.keep_ledger());
+        }
         let cell = |place: usize| Arc::clone(&topology.peers()[place].cell);
         let link = |worker, place| {
             let endpoint = Endpoint { process: index, port: Port::Link { worker, place } };
@@ -79,7 +103,20 @@ impl Process {
             numbers,
             requests: BTreeMap::new(),
             missed: Vec::new(),
+            flushes: BTreeMap::new(),
+            entries: (0..if scenario.keeps_ledger { scenario.peers } else { 0 })
+                .map(|_| Entries::default())
+                .collect(),
+            held: Vec::new(),
+            processes: scenario.processes,
+            versions: BTreeMap::new(),
+            stripes: <[Stripe; 2]>::default(),
+            waiting: BTreeMap::new(),
+            wishes: 0,
             keys: scenario.keys,
+            counters: scenario.counters,
+            commands: scenario.commands,
+            flushes_percent: scenario.flushes_percent,
             writes: 0,
             rest_max: Duration::from_micros(stage.dice.pick(&[30_000, 80_000, 200_000])),
             works_until: scenario.works_for,
@@ -97,6 +134,7 @@ impl Process {
                 self.offer_missed(place, stage);
             }
         }
+        self.keep_ledger(stage);
     }
 
     fn offer_missed(&self, place: usize, stage: &mut Stage) {
@@ -137,24 +175,6 @@ impl Process {
             Port::Link { worker, place } => self.workers[worker][place].alarm(stage),
             Port::Healer { place } => self.healers[place].alarm(stage),
         }
-    }
-
-    /// A worker begins its next operation.
-    pub(crate) fn next(&mut self, worker: usize, stage: &mut Stage) {
-        let key = stage.dice.index(self.keys);
-        let kind = match stage.dice.number(0..100) {
-            0..55 => Kind::Get,
-            55..87 => Kind::Set(self.next_value(stage)),
-            _ => Kind::Delete,
-        };
-        self.begin(worker, key, kind, stage);
-    }
-
-    /// A value nobody else writes: `process:operation`, sometimes too long for the peers.
-    fn next_value(&mut self, stage: &mut Stage) -> String {
-        self.writes += 1;
-        let padding = if stage.dice.chance(3) { crate::peer::VALUE_BYTES_MAX } else { 0 };
-        format!("{}:{}:{}", self.index, self.writes, "x".repeat(padding))
     }
 
     /// An operation has ended: the next one follows after a while.

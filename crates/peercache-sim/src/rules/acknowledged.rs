@@ -1,5 +1,6 @@
 //! An acknowledged write was executed by one replica at least, and by every replica that is readable when the
-//! client is told. A replica that refused it must have deleted the key instead.
+//! client is told. A replica that refused it must have deleted the key instead; one that was brought back
+//! while the client was waiting for the ledger is another rule's business.
 
 use super::Found;
 use super::facts::Facts;
@@ -15,7 +16,8 @@ pub(super) fn check(facts: &Facts<'_>) -> Vec<Found> {
             format!("#{at} is told as confirmed by p{peer}, which did not execute it")
         } else {
             let readable = write.replicas.iter().zip(&end.readable).filter(|(_, readable)| **readable);
-            let lacks = |peer: usize| !facts.executed(write, peer) && !facts.deleted(write, peer);
+            let has_wrong = |peer: usize| !facts.executed(write, peer) && !facts.deleted(write, peer);
+            let lacks = |peer: usize| has_wrong(peer) && !facts.was_brought_back(write, end, peer);
             let (peer, _) = readable.into_iter().find(|(peer, _)| lacks(**peer))?;
             format!("#{at} is acknowledged while p{peer}, which lacks it, is readable")
         };

@@ -11,7 +11,9 @@ pub(super) fn check(facts: &Facts<'_>) -> Vec<Found> {
     let judge = |(at, write): (usize, &Operation)| {
         let end = write.end.as_ref()?;
         match end.told {
-            Told::Unavailable { .. } => executed_after_all(facts, at, write),
+            Told::Unavailable { .. } | Told::No => executed_after_all(facts, at, write),
+            // What depends on the value leaves it as it is.
+            Told::Refused if write.kind.is_leader_first() => executed_after_all(facts, at, write),
             Told::Refused => {
                 kept_by_replica(facts, at, write, end).or_else(|| served_later(facts, at, write, end.at))
             }
@@ -22,8 +24,7 @@ pub(super) fn check(facts: &Facts<'_>) -> Vec<Found> {
 }
 
 fn executed_after_all(facts: &Facts<'_>, at: usize, write: &Operation) -> Option<Found> {
-    let Kind::Set(value) = &write.kind else { return None };
-    let execution = facts.stored(value).first()?;
+    let execution = facts.stored(write.kind.value()?).first()?;
     let what = format!("#{at} was told as never executed, and p{} executes it", execution.peer);
     Some(Found { at: execution.at.max(write.began), key: Some(write.key), what })
 }
@@ -31,7 +32,8 @@ fn executed_after_all(facts: &Facts<'_>, at: usize, write: &Operation) -> Option
 /// A replica that stays readable and did not delete the key.
 fn kept_by_replica(facts: &Facts<'_>, at: usize, write: &Operation, end: &End) -> Option<Found> {
     let readable = write.replicas.iter().zip(&end.readable).filter(|(_, readable)| **readable);
-    let (peer, _) = readable.into_iter().find(|(peer, _)| !facts.deleted(write, **peer))?;
+    let keeps = |peer: usize| !facts.deleted(write, peer) && !facts.was_brought_back(write, end, peer);
+    let (peer, _) = readable.into_iter().find(|(peer, _)| keeps(**peer))?;
     let what = format!("#{at} was refused, and p{peer} may serve what was before it");
     Some(Found { at: end.at, key: Some(write.key), what })
 }

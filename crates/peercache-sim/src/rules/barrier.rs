@@ -3,13 +3,13 @@
 
 use super::Found;
 use super::facts::Facts;
-use crate::history::{Execution, Kind, Operation, Returned};
+use crate::history::{Execution, Operation, Returned};
 
 pub(super) fn check(facts: &Facts<'_>) -> Vec<Found> {
     let returns: Vec<_> =
         facts.history.returns.iter().map(|returned| (returned, facts.cleaned(returned))).collect();
     let judge = |(at, write): (usize, &Operation)| {
-        let (Kind::Set(value), Some(end)) = (&write.kind, &write.end) else { return None };
+        let (Some(value), Some(end)) = (write.kind.value(), &write.end) else { return None };
         let late = facts.stored(value).iter().filter(|execution| execution.at > end.at);
         let is_too_late = |execution: &Execution, returned: &Returned| {
             (returned.process, returned.peer) == (write.process, execution.peer) && end.at < returned.finished

@@ -1,6 +1,6 @@
 //! A history with the ways into it that several rules need.
 
-use crate::history::{Executed, Execution, History, Kind, Operation, Returned, key_name};
+use crate::history::{ERA, End, Executed, Execution, History, Kind, Operation, Returned, key_name};
 use crate::stage::Port;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -20,9 +20,8 @@ pub(super) struct Facts<'a> {
 
 impl<'a> Facts<'a> {
     pub(super) fn of(history: &'a History) -> Self {
-        let written = |(at, operation): (usize, &'a Operation)| match &operation.kind {
-            Kind::Set(value) => Some((value.as_bytes(), (at, operation))),
-            Kind::Get | Kind::Delete => None,
+        let written = |(at, operation): (usize, &'a Operation)| {
+            operation.kind.value().map(|value| (value.as_bytes(), (at, operation)))
         };
         let mut writes: BTreeMap<usize, Vec<(usize, &Operation)>> = BTreeMap::new();
         for (at, operation) in history.each().filter(|(_, operation)| !operation.is_read()) {
@@ -34,7 +33,7 @@ impl<'a> Facts<'a> {
             match &execution.what {
                 Executed::Set { value, .. } => stored.entry(value).or_default().push(execution),
                 Executed::Delete { key } => deletes.entry(key).or_default().push(execution),
-                Executed::Get { .. } | Executed::Flush => {}
+                Executed::Get { .. } | Executed::Count { .. } | Executed::Flush => {}
             }
         }
         Self { history, writes, writers: history.each().filter_map(written).collect(), stored, deletes }
@@ -45,9 +44,11 @@ impl<'a> Facts<'a> {
         self.writes.get(&key).map_or(&[], Vec::as_slice)
     }
 
-    /// Who wrote `value`.
+    /// Who wrote `value`, or began its era.
     pub(super) fn writer(&self, value: &str) -> Option<(usize, &'a Operation)> {
-        self.writers.get(value.as_bytes()).copied()
+        let era = value.parse().ok().map(|number: u64| (number / ERA * ERA).to_string());
+        let written = era.as_deref().unwrap_or(value);
+        self.writers.get(written.as_bytes()).copied()
     }
 
     /// Each time a peer stored `value`.
@@ -58,9 +59,11 @@ impl<'a> Facts<'a> {
     /// Whether `peer` executed this write while it was open.
     pub(super) fn executed(&self, write: &Operation, peer: usize) -> bool {
         match &write.kind {
-            Kind::Set(value) => self.stored(value).iter().any(|execution| is_within(execution, write, peer)),
+            Kind::Set(value) | Kind::Add(value) | Kind::Cas { value, .. } => {
+                self.stored(value).iter().any(|execution| is_within(execution, write, peer))
+            }
             Kind::Delete => self.deleted(write, peer),
-            Kind::Get => false,
+            Kind::Get | Kind::Gets | Kind::Incr => false,
         }
     }
 
@@ -68,6 +71,23 @@ impl<'a> Facts<'a> {
     pub(super) fn deleted(&self, write: &Operation, peer: usize) -> bool {
         let deletes = self.deletes.get(key_name(write.key).as_bytes()).map_or(&[][..], Vec::as_slice);
         deletes.iter().any(|execution| is_within(execution, write, peer))
+    }
+
+    /// Whether the process of `write` brought `peer` back between its verdict and the telling.
+    pub(super) fn was_brought_back(&self, write: &Operation, end: &End, peer: usize) -> bool {
+        self.history.returns.iter().any(|returned| {
+            let is_it = (returned.process, returned.peer) == (write.process, peer);
+            is_it && end.settled <= returned.began && returned.finished <= end.at
+        })
+    }
+
+    /// Whether no other write of its key was open when this one ended.
+    pub(super) fn is_quiet_after(&self, at: usize, write: &Operation) -> bool {
+        let Some(end) = &write.end else { return false };
+        let is_open = |other: &Operation| {
+            other.began <= end.at && other.end.as_ref().is_none_or(|other| other.at >= end.at)
+        };
+        !self.writes(write.key).iter().any(|(other, operation)| *other != at && is_open(operation))
     }
 
     /// When the peer was last emptied by this return; its beginning where it was not.

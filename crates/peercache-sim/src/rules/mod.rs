@@ -7,8 +7,13 @@ mod acknowledged;
 mod ambiguous;
 mod barrier;
 mod clean;
+mod contents;
 mod facts;
+mod flush;
 mod incarnation;
+mod leader;
+mod ledger;
+mod order;
 mod phases;
 mod placement;
 mod probes;
@@ -16,6 +21,7 @@ mod readable;
 mod reads;
 mod stale;
 mod unavailable;
+mod versions;
 
 use crate::history::History;
 use facts::Facts;
@@ -70,8 +76,13 @@ pub const RULES: &[Rule] = &[
         check: readable::check,
     },
     Rule {
+        promise: "P-11",
+        asks_for: "every outage recorded before the write that it concerns is acknowledged",
+        check: ledger::check,
+    },
+    Rule {
         promise: "P-12",
-        asks_for: "no value that an acknowledged write of the reader's process replaced or nobody wrote",
+        asks_for: "no value that nobody wrote, or that an acknowledged write had replaced",
         check: stale::check,
     },
     Rule {
@@ -83,6 +94,26 @@ pub const RULES: &[Rule] = &[
         promise: "P-14",
         asks_for: "an acknowledged write on every replica that stays readable, and on one at least",
         check: acknowledged::check,
+    },
+    Rule {
+        promise: "P-15",
+        asks_for: "the leader's result or nothing on every replica that stays readable",
+        check: leader::check,
+    },
+    Rule {
+        promise: "P-16",
+        asks_for: "replicas that agree whenever their process writes nothing",
+        check: order::check,
+    },
+    Rule {
+        promise: "P-17",
+        asks_for: "a cas done only where its client's version was, and tried only once",
+        check: versions::check,
+    },
+    Rule {
+        promise: "P-18",
+        asks_for: "nothing read that was written before a flush that is done",
+        check: flush::check,
     },
     Rule {
         promise: "P-20",

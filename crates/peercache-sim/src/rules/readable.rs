@@ -3,7 +3,7 @@
 
 use super::Found;
 use super::facts::Facts;
-use crate::history::{Operation, Returned, Told};
+use crate::history::{Asked, Operation, Returned, Told};
 use peercache_core::replication::{Ask, Outcome};
 
 pub(super) fn check(facts: &Facts<'_>) -> Vec<Found> {
@@ -26,11 +26,13 @@ fn unreadable_asked(at: usize, read: &Operation) -> Option<Found> {
 fn missed_by_return(facts: &Facts<'_>, returned: &Returned) -> Option<Found> {
     let cleaned = facts.cleaned(returned);
     let is_missed = |operation: &Operation| {
-        let Some(end) = operation.end.as_ref().filter(|end| end.at > cleaned && end.at < returned.finished)
+        let Some(end) =
+            operation.end.as_ref().filter(|end| end.settled > cleaned && end.settled < returned.finished)
         else {
             return false;
         };
-        operation.process == returned.process && matches!(end.told, Told::Done { .. }) && {
+        let is_ours = operation.process == returned.process;
+        is_ours && matches!(end.told, Told::Done { .. } | Told::Led { .. }) && {
             let position = operation.replicas.iter().position(|&peer| peer == returned.peer);
             position.is_some_and(|position| misses(operation, position as u8))
         }
@@ -42,12 +44,12 @@ fn missed_by_return(facts: &Facts<'_>, returned: &Returned) -> Option<Found> {
 
 /// Whether the replica at `position` neither confirmed the write nor deleted the key for it.
 fn misses(operation: &Operation, position: u8) -> bool {
-    let confirms = |outcome: &Option<Outcome>, ask: Ask| match outcome {
+    // What it refused, or did differently, it is asked to delete: the last attempt tells.
+    let last = operation.asks.iter().rev().find(|asked| asked.position == position);
+    let confirms = |asked: &Asked| match asked.outcome {
         Some(Outcome::Done | Outcome::NotFound) => true,
-        // What it refused it is asked to delete; that is another attempt.
-        Some(Outcome::Refused(_)) if ask == Ask::Request => false,
+        Some(Outcome::Number(_)) => asked.ask != Ask::Invalidate,
         _ => false,
     };
-    let mut asks = operation.asks.iter().filter(|asked| asked.position == position);
-    !asks.any(|asked| confirms(&asked.outcome, asked.ask))
+    !last.is_some_and(confirms)
 }

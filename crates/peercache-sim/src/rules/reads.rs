@@ -31,6 +31,13 @@ fn expected(read: &Operation) -> Vec<u8> {
         let right = states.filter(|(_, state)| state.is_readable() && phases.contains(&state.phase()));
         right.map(|(position, _)| position)
     };
+    if read.kind == Kind::Gets {
+        // The leader, whoever is suspected; those that have forgotten last.
+        let may_lead = of_phase(&[Phase::Up, Phase::Warming, Phase::Suspect]);
+        let (last, first): (Vec<u8>, Vec<u8>) =
+            may_lead.partition(|position| read.states[usize::from(*position)].has_forgotten());
+        return [first, last].concat();
+    }
     of_phase(&[Phase::Up, Phase::Warming]).chain(of_phase(&[Phase::Suspect])).collect()
 }
 
@@ -58,7 +65,7 @@ fn lost_for_nothing(facts: &Facts<'_>, read: &Operation, peer: usize) -> Option<
     match read.told()? {
         Told::Unavailable { .. } => Some(format!("fails, though p{peer} had no trouble at all")),
         // Other processes empty peers that this one may read; it learns of that with the outage ledger.
-        Told::Miss if facts.history.scenario.processes == 1 => {
+        Told::Miss if facts.history.scenario.processes == 1 && facts.history.flushes.is_empty() => {
             let set = surely_stored(facts, read, peer)?;
             Some(format!("misses what #{set} has stored on p{peer}, which had no trouble at all"))
         }

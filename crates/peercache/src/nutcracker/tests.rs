@@ -113,3 +113,17 @@ fn what_is_not_yaml_or_another_shape_is_refused() {
     let deep = format!("a:\n  b: {}", "[".repeat(100_000));
     assert!(read(&deep, None).is_err());
 }
+
+#[test]
+fn a_damaged_file_is_an_error_or_another_fleet_and_never_a_panic() {
+    for at in 0..ONE.len() {
+        // Whatever it says, it says it.
+        let _ = read(&ONE[..at], None);
+        for damage in [
+            ":", "\n", " ", "\t", "{", "]", "\"", "-", "&a ", "*a", "!", "|", "%", "#", "\u{feff}", "é", "\0",
+        ] {
+            let _ = read(&format!("{}{damage}{}", &ONE[..at], &ONE[at + 1..]), None);
+            let _ = read(&format!("{}{damage}{}", &ONE[..at], &ONE[at..]), None);
+        }
+    }
+}

@@ -81,3 +81,21 @@ fn a_stopped_peer_of_ours_can_be_forgotten_and_a_running_one_not() {
     world.good("peer detach p0");
     world.bad("peer show p0", &["there is no peer p0"]);
 }
+
+#[test]
+fn several_peers_are_attached_all_or_none() {
+    let world = World::new();
+    let (first, second) = (Stranger::start(), Stranger::start());
+    let (a, b, gone) = (&first.address, &second.address, format!("127.0.0.1:{}", free_port()));
+    world.bad(&format!("peer attach a {a} b {gone}"), &[&gone]);
+    world.bad(&format!("peer attach a={a} b={a}"), &["is peer a already"]);
+    world.bad(&format!("peer attach a={a} a={b}"), &["peer a is given twice"]);
+    world.bad(&format!("peer attach a={a} b={b} --ring-name x"), &["one ring name", "several peers"]);
+    assert_eq!(world.json("peer list").as_array().unwrap().len(), 0);
+
+    let both = world.json(&format!("peer attach a {a} b={b} --weight 3"));
+    assert_eq!((&both[0]["id"], &both[1]["weight"]), (&"a".into(), &3.into()));
+    assert_eq!(both[1]["ring_name"], b.as_str(), "what twemproxy would call it");
+    world.good("peer detach a");
+    assert_eq!(world.json(&format!("peer attach a {a} --ring-name cache-1"))["ring_name"], "cache-1");
+}

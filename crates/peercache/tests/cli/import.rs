@@ -1,6 +1,6 @@
 //! Adopting the fleet of a real twemproxy, and of libmemcached, without losing what it holds.
 
-use crate::world::{PATIENCE, Stranger, World, free_port, wait_for};
+use crate::world::{Beside, PATIENCE, Stranger, World, free_port, wait_for};
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
@@ -38,16 +38,40 @@ impl Twemproxy {
 
     /// Sets each key to itself, through it.
     fn set(&self, keys: &[String]) {
-        let mut to = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
-        to.set_read_timeout(Some(PATIENCE)).unwrap();
-        let mut from = BufReader::new(to.try_clone().unwrap());
-        for key in keys {
-            write!(to, "set {key} 0 0 {}\r\n{key}\r\n", key.len()).unwrap();
-            let mut answer = String::new();
-            from.read_line(&mut answer).unwrap();
-            assert_eq!(answer, "STORED\r\n", "{key}");
-        }
+        set_through(self.port, keys);
     }
+}
+
+/// A client's connection to whatever serves at `port`.
+fn dial(port: u16) -> (TcpStream, BufReader<TcpStream>) {
+    let to = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    to.set_read_timeout(Some(PATIENCE)).unwrap();
+    let from = BufReader::new(to.try_clone().unwrap());
+    (to, from)
+}
+
+fn set_through(port: u16, keys: &[String]) {
+    let (mut to, mut from) = dial(port);
+    for key in keys {
+        write!(to, "set {key} 0 0 {}\r\n{key}\r\n", key.len()).unwrap();
+        assert_eq!(line(&mut from), "STORED\r\n", "{key}");
+    }
+}
+
+fn assert_found_through(port: u16, keys: &[String]) {
+    let (mut to, mut from) = dial(port);
+    for key in keys {
+        write!(to, "get {key}\r\n").unwrap();
+        let answer = [line(&mut from), line(&mut from), line(&mut from)];
+        let value = format!("VALUE {key} 0 {}\r\n", key.len());
+        assert_eq!(answer, [value, format!("{key}\r\n"), "END\r\n".to_owned()]);
+    }
+}
+
+fn line(from: &mut impl BufRead) -> String {
+    let mut line = String::new();
+    from.read_line(&mut line).unwrap();
+    line
 }
 
 impl Drop for Twemproxy {
@@ -97,17 +121,31 @@ fn p02_the_fleet_of_a_real_twemproxy_is_adopted_with_all_that_it_holds() {
     assert_eq!(explained["position"], same_tag["position"]);
 
     // What is written now, twemproxy finds too: both can serve while clients move from one to the other.
-    world.good("network set main user:7 new");
-    let mut to = TcpStream::connect(("127.0.0.1", twemproxy.port)).unwrap();
-    to.set_read_timeout(Some(PATIENCE)).unwrap();
-    to.write_all(b"get user:7\r\n").unwrap();
-    let lines: Vec<String> = BufReader::new(to).lines().take(2).map(Result::unwrap).collect();
-    assert_eq!(lines, ["VALUE user:7 0 3", "new"]);
+    world.good("network set main user:99 user:99");
+    assert_found_through(twemproxy.port, &["user:99".to_owned()]);
 
     let shown = world.good("network show main");
     assert!(shown.contains("vnodes 160, hash ketama (keys by murmur, hash tag {})"), "{shown}");
     world.bad("network import nutcracker.yml --name main", &["there is a network main already"]);
     world.bad("network import nutcracker.yml --name other", &["is peer cache-a already"]);
+}
+
+#[test]
+fn p02_clients_move_from_a_real_twemproxy_to_the_proxy_while_both_serve() {
+    let world = World::new();
+    let fleet = [Stranger::start(), Stranger::start(), Stranger::start()];
+    let daemons: Vec<String> = fleet.iter().map(|stranger| format!("{}:1", stranger.address)).collect();
+    let twemproxy = Twemproxy::start(&world, "  hash: crc32a\n  distribution: ketama\n", &daemons);
+    world.good("network import nutcracker.yml");
+    let port = free_port();
+    let command = world.command(&format!("proxy alpha --listen 127.0.0.1:{port}"));
+    let _proxy = Beside::start(&world, command);
+    wait_for("the proxy to listen", || TcpStream::connect(("127.0.0.1", port)).is_ok());
+    let (old, new): (Vec<String>, Vec<String>) = keys().into_iter().partition(|key| key.len() % 2 == 0);
+    twemproxy.set(&old);
+    assert_found_through(port, &old);
+    set_through(port, &new);
+    assert_found_through(twemproxy.port, &new);
 }
 
 #[test]

@@ -111,8 +111,24 @@ pub enum Effect {
     Reads,
     /// Changes what the peer holds.
     Writes,
+    /// Changes what the peer holds, depending on that: only a readable peer may be asked to decide.
+    Decides,
     /// Tells about the peer or its items and serves none.
     Looks,
+}
+
+impl Effect {
+    /// Whether it tells of what the peer holds, so that a peer that may miss writes must not be asked.
+    #[must_use]
+    pub const fn needs_readable(self) -> bool {
+        matches!(self, Self::Reads | Self::Decides)
+    }
+
+    /// Whether the peer holds something else after it.
+    #[must_use]
+    pub const fn is_write(self) -> bool {
+        matches!(self, Self::Writes | Self::Decides)
+    }
 }
 
 impl Command<'_> {
@@ -138,13 +154,12 @@ impl Command<'_> {
         match self {
             Self::Meta { effect, .. } => *effect,
             Self::Get(..) | Self::MetaGet(..) => Effect::Reads,
-            Self::Store { .. }
-            | Self::Count { .. }
+            Self::Store { verb: StoreVerb::Set, .. }
             | Self::Touch { .. }
-            | Self::GetAndTouch { .. }
             | Self::MetaTouch { .. }
             | Self::Delete(_)
             | Self::FlushAll { .. } => Effect::Writes,
+            Self::Store { .. } | Self::Count { .. } | Self::GetAndTouch { .. } => Effect::Decides,
             Self::Inspect { .. } | Self::Stats => Effect::Looks,
         }
     }

@@ -208,8 +208,11 @@ fn p15_the_first_that_can_be_read_leads_and_one_that_has_forgotten_only_when_nob
 #[test]
 fn p15_followers_do_the_same_or_lose_the_key_as_the_command_wants() {
     every_world(|world, _, asked| {
-        let followed = asked.iter().any(|asked| asked.1 == Ask::Follow);
-        assert!(!followed || world.follow == Follow::Same);
+        for (position, ..) in asked.iter().filter(|asked| asked.1 == Ask::Follow) {
+            assert_eq!(world.follow, Follow::Same);
+            let kind = world.kinds[usize::from(*position)];
+            assert!(kind == Kind::Ready || kind == Kind::Forgot, "its result says nothing");
+        }
     });
 }
 

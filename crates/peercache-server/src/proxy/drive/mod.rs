@@ -12,6 +12,7 @@ mod peer;
 
 use super::changer::Changes;
 use super::hub::Hub;
+use super::orders::Orders;
 use crate::door::{Intake, Seat, Socket};
 use flush::{Flusher, Outgoing};
 use peercache_client::Network;
@@ -64,6 +65,8 @@ struct Place {
     /// Which of the peers it is; none when it has left the network.
     index: Cell<Option<usize>>,
     connection: RefCell<Option<Rc<Connection>>>,
+    /// Whether somebody has tried to connect.
+    is_met: Cell<bool>,
     /// Wakes the peer's task to connect.
     wanted: Notify,
     outgoing: RefCell<Outgoing>,
@@ -84,6 +87,10 @@ struct Worker {
     count: Cell<usize>,
     /// Told when the last client has gone.
     emptied: Notify,
+    /// Peers that were there from the beginning and that nobody has tried to connect to yet.
+    unmet: Cell<usize>,
+    /// Told when there are none of those.
+    met: Notify,
     /// Told when nothing is in progress any more, where the network is to change.
     quieted: Notify,
     /// Told when what is pending of flushes is to be changed.
@@ -108,6 +115,14 @@ impl Worker {
         result
     }
 
+    /// Somebody has tried to connect to a peer.
+    fn note_met(&self, place: &Place) {
+        if !place.is_met.replace(true) {
+            self.unmet.set(self.unmet.get().saturating_sub(1));
+            self.met.notify_one();
+        }
+    }
+
     fn client(&self, id: u32) -> Option<Rc<Client>> {
         self.clients.borrow().get(id as usize)?.clone()
     }
@@ -127,6 +142,8 @@ impl Worker {
 
 /// Serves clients over the network until no new ones come and the last has gone.
 pub(crate) async fn run(hub: Hub, network: Arc<Network>, changes: Changes, mut intake: Intake) {
+    let (orders, number) = hub.orders();
+    let unmet = hub.topology().peers().len();
     let worker = Rc::new(Worker {
         hub: RefCell::new(hub),
         network,
@@ -136,14 +153,21 @@ pub(crate) async fn run(hub: Hub, network: Arc<Network>, changes: Changes, mut i
         flusher: RefCell::default(),
         count: Cell::new(0),
         emptied: Notify::new(),
+        unmet: Cell::new(unmet),
+        met: Notify::new(),
         quieted: Notify::new(),
         noting: Notify::new(),
     });
     let mut tasks = tokio::task::JoinSet::new();
     tasks.spawn_local(Flusher::new(Rc::clone(&worker)));
     tasks.spawn_local(listen_for_stirs(Rc::clone(&worker)));
+    tasks.spawn_local(listen_for_turns(Rc::clone(&worker), orders, number));
     tasks.spawn_local(change::follow(Rc::clone(&worker), changes));
     tasks.spawn_local(keep_notes(Rc::clone(&worker)));
+    // Versions that clients bring along mean something only of a peer that was met (P-17).
+    while worker.unmet.get() > 0 {
+        worker.met.notified().await;
+    }
     while let Some((socket, seat)) = intake.sockets.recv().await {
         match open(socket) {
             Ok((stream, name)) => welcome(&worker, stream, name, seat),
@@ -177,6 +201,14 @@ fn welcome(worker: &Rc<Worker>, stream: Box<dyn Duplex>, name: String, seat: Sea
     clients[id as usize] = Some(Rc::clone(&client));
     worker.count.set(worker.count.get() + 1);
     tokio::task::spawn_local(client::converse(Rc::clone(worker), id, client));
+}
+
+/// Other workers let in writes that have waited for theirs.
+async fn listen_for_turns(worker: Rc<Worker>, orders: Arc<Orders>, number: usize) {
+    loop {
+        orders.filled(number).await;
+        worker.with_hub(Hub::look_at_granted);
+    }
 }
 
 /// A change of the network concerns answers that are held, and peers that may have to be probed.

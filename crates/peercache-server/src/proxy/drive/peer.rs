@@ -18,7 +18,9 @@ pub(super) async fn drive(worker: Rc<Worker>, place: Rc<Place>) {
         let mut stirred = pin!(worker.network.stirred());
         stirred.as_mut().enable();
         let Some(index) = place.index.get() else { return };
-        let next = worker.with_hub(|hub| hub.poll_peer(index));
+        // Peers are met before anybody asks for them.
+        let next =
+            if place.is_met.get() { worker.with_hub(|hub| hub.poll_peer(index)) } else { Next::Connect };
         match next {
             Next::End => return,
             Next::Wait | Next::Pump => tokio::select! {
@@ -34,7 +36,7 @@ async fn connect(worker: &Rc<Worker>, place: &Place, index: usize) {
     let topology = Arc::clone(worker.hub.borrow().topology());
     let opened = open_greeted(topology.peers()[index].spec.address, topology.policy()).await;
     // By now the network may be another one.
-    let Some(index) = place.index.get() else { return };
+    let Some(index) = place.index.get() else { return worker.note_met(place) };
     match opened {
         Ok((stream, greeting)) => {
             let stream = RefCell::new(Box::new(stream) as Box<dyn super::Duplex>);
@@ -42,13 +44,17 @@ async fn connect(worker: &Rc<Worker>, place: &Place, index: usize) {
                 Rc::new(Connection { stream, broken: RefCell::default(), reader: RefCell::default() });
             *place.connection.borrow_mut() = Some(Rc::clone(&connection));
             worker.with_hub(|hub| hub.peer_connected(index, &greeting));
+            worker.note_met(place);
             let (end, trouble) = poll_fn(|cx| poll_read(worker, place, &connection, cx)).await;
             place.connection.take();
             if let Some(index) = place.index.get() {
                 worker.with_hub(|hub| hub.peer_ended(index, end, trouble));
             }
         }
-        Err(error) => worker.with_hub(|hub| hub.peer_not_connected(index, &error)),
+        Err(error) => {
+            worker.with_hub(|hub| hub.peer_not_connected(index, &error));
+            worker.note_met(place);
+        }
     }
 }
 

@@ -24,8 +24,8 @@ use std::time::Duration;
 const ANSWER_WITHIN: Duration = Duration::from_secs(2);
 
 /// What is said of a twemproxy that will not agree with us for ever.
-const EJECTS: &str = "this twemproxy sends the keys of a daemon that failed to others (auto_eject_hosts), and \
-                      peercache does not: set it to false before both serve at the same time";
+const EJECTS: &str = "this twemproxy sends the keys of a daemon that failed to others (auto_eject_hosts), \
+                      and peercache does not: set it to false before both serve at the same time";
 
 /// Make a network of a twemproxy's fleet, with all that it holds
 #[derive(Debug, Args)]

@@ -149,11 +149,12 @@ pub enum CountVerb {
 }
 
 /// Whether values are answered with their versions.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Versions {
     /// `gets`, `gats`.
     Shown,
     /// `get`, `gat`.
+    #[default]
     Hidden,
 }
 
