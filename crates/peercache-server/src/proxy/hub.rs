@@ -303,6 +303,11 @@ impl Hub {
         std::mem::take(&mut self.core.stirred)
     }
 
+    /// How long a client may say nothing.
+    pub(crate) fn idle_timeout(&self) -> Option<Duration> {
+        self.shared.idle_timeout
+    }
+
     /// Makes the counts readable for others.
     pub(crate) fn publish(&self) {
         self.shared.published[usize::from(self.core.number)].publish(&self.core.counts);
