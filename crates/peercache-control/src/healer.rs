@@ -75,8 +75,9 @@ impl Healer {
         Self { network, ledger, patients, care: Vec::new(), rounds: JoinSet::new() }
     }
 
-    /// Cares for the peers of `next` that it has not cared for yet, beside all others: from when this returns,
-    /// requests may be planned over `next`. Must be called inside a tokio runtime; blocks for a moment.
+    /// Cares for the peers of `next` that it has not cared for yet, beside all others: from when this
+    /// returns, requests may be planned over `next`. Must be called inside a tokio runtime; blocks for a
+    /// moment.
     ///
     /// # Errors
     /// The ledger is there and cannot be read; nothing was changed.

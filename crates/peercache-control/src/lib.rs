@@ -6,6 +6,7 @@
 //! on disk, [`judge`] what the entries of others mean. [`Healer`] is the thin driver that carries it out.
 
 mod flusher;
+mod folders;
 mod healer;
 mod keeper;
 mod ledger;
@@ -13,6 +14,7 @@ mod patient;
 mod returning;
 mod watcher;
 
+pub use folders::{FolderWatch, Watched};
 pub use healer::Healer;
 pub use ledger::keeping::{KeepStep, Keeping};
 pub use ledger::sighting::{Judged, Sighting, Standing, judge};

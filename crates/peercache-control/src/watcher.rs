@@ -5,30 +5,19 @@
 //! message may be lost, so everything is looked at again once a second; where the kernel tells nothing, much
 //! more often.
 
+use crate::folders::{FolderWatch, Watched};
 use crate::ledger::is_hidden;
 use crate::patient::Patient;
-use rustix::fd::{AsFd, OwnedFd};
-use rustix::fs::inotify::{self, CreateFlags, Reader, WatchFlags};
-use rustix::io::Errno;
 use std::collections::HashMap;
 use std::ffi::OsStr;
-use std::io;
-use std::mem::MaybeUninit;
-use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::io::Interest;
-use tokio::io::unix::AsyncFd;
 
 /// The safety net, where the kernel tells of changes: also how soon a writer's death is noticed.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// Where it does not: half of the promised 100 ms.
 const LOOK_OFTEN: Duration = Duration::from_millis(50);
-
-/// Several hundred messages of the kernel at once.
-const MESSAGES_BYTES: usize = 16 * 1024;
 
 /// Looks at the ledger for as long as it is polled. `patients` share one ledger.
 pub(crate) async fn watch(patients: Arc<[Arc<Patient>]>) {
@@ -52,38 +41,38 @@ fn look(patient: &Patient) {
 
 /// The kernel's messages about the ledger's folders.
 struct Eyes {
-    messages: Option<OwnedFd>,
+    watch: Option<FolderWatch>,
     /// Which peer's folder each watch is on.
-    folders: HashMap<i32, usize>,
+    folders: HashMap<Watched, usize>,
 }
 
 impl Eyes {
     fn open() -> Self {
-        let messages = inotify::init(CreateFlags::NONBLOCK | CreateFlags::CLOEXEC);
-        if let Err(error) = &messages {
+        let watch = FolderWatch::open();
+        if let Err(error) = &watch {
             tracing::debug!("the kernel tells nothing of the outage ledger: {error}");
         }
-        Self { messages: messages.ok(), folders: HashMap::new() }
+        Self { watch: watch.ok(), folders: HashMap::new() }
     }
 
     /// Watches every folder there is, and where one is missing the one that it will appear in. Returns
     /// whether every change will be told.
     fn settle_on(&mut self, patients: &[Arc<Patient>]) -> bool {
-        let (Some(messages), Some(first)) = (&self.messages, patients.first()) else { return false };
+        let (Some(watch), Some(first)) = (&self.watch, patients.first()) else { return false };
         let Some(ledger) = &first.ledger else { return false };
         let outage = ledger.outage_path();
         let mut all = true;
         // From the outside in: what appears in between is found by the next step.
-        all &= watch_folder(messages, ledger.state_dir(), WatchFlags::empty()).is_ok();
-        match watch_folder(messages, &outage, WatchFlags::DONT_FOLLOW) {
-            Err(Errno::NOENT) => return all,
+        let state = ledger.state_dir().canonicalize();
+        all &= state.is_ok_and(|state| matches!(watch.add(&state), Ok(Some(_))));
+        match watch.add(&outage) {
+            Ok(None) => return all,
             watched => all &= watched.is_ok(),
         }
         for (index, patient) in patients.iter().enumerate() {
-            let folder = outage.join(patient.peer().spec.id.as_str());
-            match watch_folder(messages, &folder, WatchFlags::DONT_FOLLOW) {
-                Ok(watch) => drop(self.folders.insert(watch, index)),
-                Err(Errno::NOENT) => {}
+            match watch.add(&outage.join(patient.peer().spec.id.as_str())) {
+                Ok(Some(watched)) => drop(self.folders.insert(watched, index)),
+                Ok(None) => {}
                 Err(_) => all = false,
             }
         }
@@ -93,40 +82,21 @@ impl Eyes {
     /// Returns after something happened in a watched folder. An entry that came and went in between is noted
     /// too: whoever cleaned the peer has made it forget.
     async fn moved(&self, patients: &[Arc<Patient>]) {
-        let Some(messages) = &self.messages else { return std::future::pending().await };
-        if let Err(error) = readable(messages).await {
-            tracing::warn!("the kernel tells no more of the outage ledger: {error}");
-            return std::future::pending().await;
-        }
-        let mut buffer = [MaybeUninit::uninit(); MESSAGES_BYTES];
-        let mut reader = Reader::new(messages, &mut buffer);
-        while let Ok(message) = reader.next() {
-            let name = message.file_name().map(|name| OsStr::from_bytes(name.to_bytes()).to_owned());
-            let patient = self.folders.get(&message.wd()).and_then(|&index| patients.get(index));
-            if let (Some(patient), Some(name)) = (patient, name)
-                && !is_hidden(&name)
-                && patient.ledger.as_ref().is_some_and(|ledger| !ledger.is_own(&name))
+        let Some(watch) = &self.watch else { return std::future::pending().await };
+        let told = |folder: Watched, name: &OsStr| {
+            let patient = self.folders.get(&folder).and_then(|&index| patients.get(index));
+            if let Some(patient) = patient
+                && !is_hidden(name)
+                && patient.ledger.as_ref().is_some_and(|ledger| !ledger.is_own(name))
             {
                 patient.note_missed_elsewhere();
             }
+        };
+        if let Err(error) = watch.moved(told).await {
+            tracing::warn!("the kernel tells no more of the outage ledger: {error}");
+            std::future::pending::<()>().await;
         }
     }
-}
-
-fn watch_folder(messages: &OwnedFd, path: &Path, more: WatchFlags) -> Result<i32, Errno> {
-    let happenings = WatchFlags::CREATE | WatchFlags::MOVED_TO | WatchFlags::MOVED_FROM | WatchFlags::DELETE;
-    let only_folders = WatchFlags::ONLYDIR | WatchFlags::EXCL_UNLINK;
-    inotify::add_watch(messages, path, happenings | only_folders | more)
-}
-
-#[allow(
-    deprecated,
-    reason = "tokio's only constructor without `unsafe`; deprecated for types whose descriptor may change or \
-              close early, which the borrow of an owned descriptor cannot"
-)]
-async fn readable(messages: &OwnedFd) -> io::Result<()> {
-    let messages = AsyncFd::with_interest(messages.as_fd(), Interest::READABLE)?;
-    messages.readable().await.map(|_| ())
 }
 
 #[cfg(test)]
@@ -138,6 +108,7 @@ mod tests {
         EngineKind, HashKind, NetworkSpec, PeerSpec, Policy, Replication, Vnodes, Weight,
     };
     use peercache_core::topology::Topology;
+    use std::path::Path;
 
     /// How long a test waits before it fails.
     const PATIENCE: Duration = Duration::from_secs(30);

@@ -25,7 +25,8 @@ impl<'a> Key<'a> {
         if bytes.len() > KEY_BYTES_MAX {
             return Err(KeyError::TooLong { bytes: bytes.len() });
         }
-        // All bytes are looked at, whatever the first ones are, because that is what processors do many at a time.
+        // All bytes are looked at, whatever the first ones are, because that is what processors do many at
+        // a time.
         if bytes.iter().fold(true, |all, &byte| all & is_allowed(byte)) {
             return Ok(Self(bytes));
         }

@@ -170,7 +170,9 @@ mod tests {
     #[test]
     fn the_next_epoch_knows_of_peers_that_stay_and_of_nobody_else() {
         let before = Topology::build(&network(&[("a", 1), ("b", 2), ("c", 3)])).unwrap();
-        before.peers().iter().for_each(|peer| drop(peer.cell.observe(Event::Refused)));
+        for peer in before.peers() {
+            peer.cell.observe(Event::Refused);
+        }
         let spec = network(&[("d", 4), ("c", 3), ("b", 9)]);
         let after = before.next(&spec, |_| Phase::Warming).unwrap();
         assert_eq!((before.epoch(), after.epoch()), (1, 2));

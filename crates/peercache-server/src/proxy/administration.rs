@@ -7,8 +7,8 @@ use peercache_core::protocol::memcached::response::{self, stat, stat_number};
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// What `stats` says of the version. Clients read the first three numbers as memcached's and decide by them what
-/// they may ask, so they name the memcached that the proxy answers like; the rest says what it is.
+/// What `stats` says of the version. Clients read the first three numbers as memcached's and decide by them
+/// what they may ask, so they name the memcached that the proxy answers like; the rest says what it is.
 pub(super) const VERSION: &str = concat!("1.6.18-peercache", env!("CARGO_PKG_VERSION"));
 
 /// What `version` answers.

@@ -16,6 +16,7 @@ const MULTIGETS_MAX: usize = 64;
 pub(crate) struct Buffers {
     spare: Vec<Vec<u8>>,
     /// Multigets that are over, with theirs.
+    #[expect(clippy::vec_box, reason = "slots hold them in boxes, which are kept with them")]
     multigets: Vec<Box<Many>>,
 }
 

@@ -1,5 +1,5 @@
-//! Changes the network of a running proxy: every worker at one moment, so that no two of them write one key to
-//! different replicas.
+//! Changes the network of a running proxy: every worker at one moment, so that no two of them write one key
+//! to different replicas.
 
 use peercache_client::Network;
 use peercache_core::topology::Topology;
@@ -36,9 +36,9 @@ impl Changer {
     }
 
     /// Has every worker go over to `topology`, the epoch behind the network's own, and then makes it the
-    /// network's. Requests that are in progress end first, those that come meanwhile wait: a moment, or for as
-    /// long as a request may take where a peer hangs. One change at a time. Returns at once when the proxy has
-    /// ended.
+    /// network's. Requests that are in progress end first, those that come meanwhile wait: a moment, or for
+    /// as long as a request may take where a peer hangs. One change at a time. Returns at once when the proxy
+    /// has ended.
     pub async fn change(&mut self, topology: Arc<Topology>) {
         let change = Arc::new(Change {
             topology: Arc::clone(&topology),

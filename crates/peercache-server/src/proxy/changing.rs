@@ -1,10 +1,10 @@
 //! A change of the network under a worker's clients: no connection ends, and no request is planned over one
 //! network and carried out over another.
 //!
-//! Nothing is begun from [`Hub::begin_change`] to [`Hub::end_change`]. What was begun ends by itself, at the latest at its
-//! deadline; then the worker [is quiet](Hub::is_quiet) and nothing of it counts peers by their places any more,
-//! so the places may change. A multiget is quiet between two of its windows: it may stay there for as long as its
-//! client reads nothing. Peers that stay keep their links and connections.
+//! Nothing is begun from [`Hub::begin_change`] to [`Hub::end_change`]. What was begun ends by itself, at the
+//! latest at its deadline; then the worker [is quiet](Hub::is_quiet) and nothing of it counts peers by their
+//! places any more, so the places may change. A multiget is quiet between two of its windows: it may stay
+//! there for as long as its client reads nothing. Peers that stay keep their links and connections.
 
 use super::hub::{Hub, Peer};
 use super::known::Known;
@@ -29,8 +29,8 @@ impl Hub {
         self.is_changing && self.core.sessions.iter().all(|(_, session)| session.works().all(is_done))
     }
 
-    /// Takes `topology` for the network, while it [is quiet](Self::is_quiet). Tells for each peer that there was
-    /// its place now, if it has one.
+    /// Takes `topology` for the network, while it [is quiet](Self::is_quiet). Tells for each peer that there
+    /// was its place now, if it has one.
     pub(crate) fn change(&mut self, topology: &Arc<Topology>) -> Vec<Option<usize>> {
         let known = mem::replace(&mut self.core.known, Known::new(Arc::clone(topology)));
         self.core.known.now = known.now;

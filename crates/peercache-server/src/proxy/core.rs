@@ -309,8 +309,8 @@ impl Core {
         let target = if is_first && slot.answer.is_empty() { out } else { &mut slot.answer };
         say::one(target, one, answer, reply, &self.known);
         self.counts.told(one.op, answer);
-        // The keys of one `gat` are requests of their own with one end. Behind an error in their middle nothing
-        // that is sent could be understood.
+        // The keys of one `gat` are requests of their own with one end. Behind an error in their middle
+        // nothing that is sent could be understood.
         slot.is_last = matches!(one.op, Op::GetAndTouch { last: false, .. }) && !say::uses_kept(one, answer);
         self.finish(token);
     }

@@ -1,7 +1,7 @@
 //! `flush_all`: now, or at a time (P-18).
 //!
-//! What is pending is kept in files, which may take a moment, so it is changed aside and the request waits for
-//! that. No peer is told of a delayed flush: an immediate one goes to every peer once what was pending is
+//! What is pending is kept in files, which may take a moment, so it is changed aside and the request waits
+//! for that. No peer is told of a delayed flush: an immediate one goes to every peer once what was pending is
 //! cancelled, a delayed one is written down, and whoever heals the network carries it out.
 
 use super::administration;

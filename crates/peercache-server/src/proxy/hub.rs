@@ -1,10 +1,10 @@
-//! One worker of the proxy without sockets: bytes of clients and peers go in, bytes for clients and peers come
-//! out, and time passes by being told.
+//! One worker of the proxy without sockets: bytes of clients and peers go in, bytes for clients and peers
+//! come out, and time passes by being told.
 //!
-//! Sessions and links meet here and nowhere else. Whatever arrives is worked through to its end in one *turn*:
-//! requests are begun, answers find their slots, and what has to be asked next is asked. What there is to send
-//! is left in buffers and noted as dirty; whoever owns the sockets sends it once, after all that was ready has
-//! been taken in. That is the only flush.
+//! Sessions and links meet here and nowhere else. Whatever arrives is worked through to its end in one
+//! *turn*: requests are begun, answers find their slots, and what has to be asked next is asked. What there
+//! is to send is left in buffers and noted as dirty; whoever owns the sockets sends it once, after all that
+//! was ready has been taken in. That is the only flush.
 
 use super::core::{Core, Todo};
 use super::counts::Counts;

@@ -1,8 +1,8 @@
 //! A multiget in progress: keys, which of them are asked of whom, and the values in the client's order.
 //!
-//! Keys are asked in windows, so that a multiget of thousands holds the values of one window and no more, and
-//! each peer in parts of at most 64 keys (P-60). A part that fails falls apart into its keys, each of which goes
-//! on as its own gather says.
+//! Keys are asked in windows, so that a multiget of thousands holds the values of one window and no more,
+//! and each peer in parts of at most 64 keys (P-60). A part that fails falls apart into its keys, each of
+//! which goes on as its own gather says.
 
 use super::known::Known;
 use super::say;
@@ -87,7 +87,8 @@ impl Many {
 
     /// Whether its buffers are worth keeping for the next one.
     pub(crate) fn is_small(&self) -> bool {
-        self.text.capacity() + self.values.capacity() <= KEPT_BYTES_MAX && self.ends.capacity() <= KEPT_KEYS_MAX
+        self.text.capacity() + self.values.capacity() <= KEPT_BYTES_MAX
+            && self.ends.capacity() <= KEPT_KEYS_MAX
     }
 
     /// Asks for one more key.

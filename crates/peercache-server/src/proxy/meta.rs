@@ -1,5 +1,5 @@
-//! How a meta command goes about the replicas: what may be asked of any copy, what only of the leader, and what
-//! of all.
+//! How a meta command goes about the replicas: what may be asked of any copy, what only of the leader, and
+//! what of all.
 
 use super::ask::own_version;
 use super::op::MetaOp;

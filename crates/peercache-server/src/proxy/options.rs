@@ -15,8 +15,8 @@ pub struct Options {
     pub listen: Vec<SocketAddr>,
     /// Unix sockets to listen on.
     pub unix_sockets: Vec<UnixSocket>,
-    /// Worker threads, each with one connection to every peer. One answers several hundred thousand requests a
-    /// second; a second one splits batches.
+    /// Worker threads, each with one connection to every peer. One answers several hundred thousand requests
+    /// a second; a second one splits batches.
     pub workers: NonZeroUsize,
     /// Clients that may be connected at once.
     pub connections_max: NonZeroUsize,

@@ -1,7 +1,7 @@
 //! The order of writes of one key over all workers of a proxy (P-16): core's stripes, shared.
 //!
-//! Only networks that keep copies need it. What a stripe lets in may belong to another worker, which finds it in
-//! its inbox.
+//! Only networks that keep copies need it. What a stripe lets in may belong to another worker, which finds
+//! it in its inbox.
 
 use peercache_core::replication::order::{Entered, Stripe, Together, Who};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -45,7 +45,8 @@ impl Orders {
         (Place { stripe: stripe as u16, request: who.request }, entered)
     }
 
-    /// A write has settled, or is given up. Requests of `worker` that may begin now are appended to `granted`.
+    /// A write has settled, or is given up. Requests of `worker` that may begin now are appended to
+    /// `granted`.
     pub(crate) fn leave(&self, worker: u16, place: Place, granted: &mut Vec<u32>) {
         let mut let_in = Vec::new();
         lock(&self.stripes[usize::from(place.stripe)])

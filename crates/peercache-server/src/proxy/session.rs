@@ -1,9 +1,9 @@
-//! One client's side of the conversation: what came and is not taken in yet, the order of answers, and what is
-//! to be sent.
+//! One client's side of the conversation: what came and is not taken in yet, the order of answers, and what
+//! is to be sent.
 //!
-//! A session is bounded: it begins nothing new while enough is in flight or unsent, and one whose client takes
-//! no answers at all is cut before it costs everybody's memory (P-60). It outlives its client until its last
-//! request has ended, because a write that was begun has to be carried to its verdict.
+//! A session is bounded: it begins nothing new while enough is in flight or unsent, and one whose client
+//! takes no answers at all is cut before it costs everybody's memory (P-60). It outlives its client until
+//! its last request has ended, because a write that was begun has to be carried to its verdict.
 
 use super::buffers::Buffers;
 use super::orders::Place;

@@ -8,7 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 fn hold(transcript: &Transcript, address: SocketAddr) {
-    hold_with(transcript, address, |client, request| client.ask(request));
+    hold_with(transcript, address, Client::ask);
 }
 
 fn hold_with(
@@ -70,7 +70,8 @@ fn the_proxy_answers_as_memcached_does() {
     }
 }
 
-/// At how many places from either end requests are cut; `cargo xtask test --all` cuts them wherever it can be.
+/// At how many places from either end requests are cut; `cargo xtask test --all` cuts them wherever it can
+/// be.
 fn cuts() -> usize {
     let cuts = std::env::var("PEERCACHE_CUTS").ok().and_then(|cuts| cuts.parse().ok());
     cuts.unwrap_or(3)

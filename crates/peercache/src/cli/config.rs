@@ -20,7 +20,9 @@ impl Verb {
             .settings
             .entries
             .iter()
-            .map(|entry| (entry.key, shown(&entry.value.to_string_lossy()), entry.source.to_string()))
+            .map(|entry| {
+                (entry.key, shown(entry.key, &entry.value.to_string_lossy()), entry.source.to_string())
+            })
             .collect();
         let member = |(key, value, source): &(&str, String, String)| {
             ((*key).to_owned(), json!({ "value": value, "source": source }))
@@ -37,7 +39,14 @@ impl Verb {
     }
 }
 
-/// The one setting without a single default says so: a bare network keeps one copy, `up` two.
-fn shown(value: &str) -> String {
-    if value.is_empty() { "1, and 2 for up".to_owned() } else { value.to_owned() }
+/// The settings without a single default say what stands for one.
+fn shown(key: &str, value: &str) -> String {
+    let words = match key {
+        _ if !value.is_empty() => value,
+        // A bare network keeps one copy.
+        "replication" => "1, and 2 for up",
+        "idle_timeout_s" => "never",
+        _ => "none",
+    };
+    words.to_owned()
 }

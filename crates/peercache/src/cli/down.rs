@@ -1,7 +1,7 @@
-//! `down`: stops the peers of the network that `up` made, and nothing else.
+//! `down`: stops the peers of the network that `up` made and the proxy that it started, and nothing else.
 
 use super::{Context, Ended};
-use crate::fleet::{Condition, Stop, condition, stop_all};
+use crate::fleet::{Condition, Stop, condition, running_proxies, stop_all, stop_proxy};
 use crate::output::{joined, print_error, sentence};
 use crate::state::NetworkRecord;
 use anyhow::Result;
@@ -15,6 +15,22 @@ pub(super) struct Down {}
 
 impl Down {
     pub(super) async fn run(self, context: &Context) -> Result<Ended> {
+        let proxies = context.state.read(running_proxies)?;
+        let mut documents = Vec::new();
+        let mut all_stopped = true;
+        for proxy in proxies.iter().filter(|proxy| proxy.left_by_up) {
+            let pid = proxy.process.pid;
+            if let Err(error) = stop_proxy(&context.state, proxy).await {
+                all_stopped = false;
+                documents.push(json!({ "proxy": pid, "error": sentence(&error) }));
+                print_error(&error);
+                continue;
+            }
+            context
+                .output
+                .say(format_args!("stopped the proxy on {} (was pid {pid})", joined(&proxy.listen)));
+            documents.push(json!({ "proxy": pid, "state": "stopped" }));
+        }
         let (ids, others) = context.state.read(|state| {
             let networks = state.networks()?;
             let is_ours = |id: &PeerId| {
@@ -31,8 +47,6 @@ impl Down {
             }
             anyhow::Ok((ids, others))
         })?;
-        let mut documents = Vec::new();
-        let mut all_stopped = true;
         for (id, result) in stop_all(&context.state, &ids).await {
             match result {
                 Ok(Stop::Stopped { pid }) => context.output.say(format_args!("stopped {id} (was pid {pid})")),
@@ -46,7 +60,7 @@ impl Down {
             }
             documents.push(json!({ "id": id.to_string(), "state": "stopped" }));
         }
-        if ids.is_empty() {
+        if ids.is_empty() && documents.is_empty() {
             context.output.say("nothing that `up` started is running");
         }
         if !others.is_empty() {

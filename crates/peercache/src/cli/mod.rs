@@ -25,6 +25,7 @@ use clap::{Parser, Subcommand};
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use tracing_subscriber::filter::LevelFilter;
 
 /// Makes many cache daemons act as one.
 #[derive(Debug, Parser)]
@@ -91,7 +92,9 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
         }
     };
-    log_to_stderr();
+    // A proxy runs for long and alone: what becomes of its peers is told without being asked for.
+    let is_proxy = matches!(cli.noun, Noun::Proxy(_));
+    log_to_stderr(if is_proxy { LevelFilter::INFO } else { LevelFilter::WARN });
     match dispatch(cli) {
         Ok(Ended::Done) => ExitCode::SUCCESS,
         Ok(Ended::NotDone) => ExitCode::FAILURE,
@@ -123,10 +126,11 @@ fn block_on(command: impl Future<Output = Result<Ended>>) -> Result<Ended> {
     tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(command)
 }
 
-/// Warnings, or what `PEERCACHE_LOG` asks for (`info`, `peercache_client=debug`), on standard error.
-fn log_to_stderr() {
+/// What happens from `level` on, or what `PEERCACHE_LOG` asks for (`info`, `peercache_client=debug`), on
+/// standard error.
+fn log_to_stderr(level: LevelFilter) {
     let filter = tracing_subscriber::EnvFilter::builder()
-        .with_default_directive(tracing_subscriber::filter::LevelFilter::WARN.into())
+        .with_default_directive(level.into())
         .with_env_var("PEERCACHE_LOG")
         .from_env_lossy();
     // A program that calls `run` may have a subscriber of its own, which stays.

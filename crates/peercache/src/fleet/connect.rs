@@ -61,7 +61,7 @@ impl Connected {
     }
 }
 
-fn unreadable_ledger(error: io::Error) -> anyhow::Error {
+pub(super) fn unreadable_ledger(error: io::Error) -> anyhow::Error {
     let hint = "make it readable for this user, move it away, or choose another --state-dir";
     Failure::new(format!("the outage ledger cannot be read: {error}"), hint).into()
 }
@@ -80,26 +80,52 @@ pub(crate) fn read_network(reader: &Reader, name: &NetworkName) -> Result<(Netwo
     Ok((network, peers))
 }
 
+/// A network as its records define it, and how its peers stand.
+#[derive(Debug)]
+pub(crate) struct Definition {
+    pub(crate) spec: NetworkSpec,
+    phases: BTreeMap<PeerId, Phase>,
+}
+
+impl Definition {
+    pub(crate) fn of(settings: &Settings, network: &NetworkRecord, peers: &[PeerRecord]) -> Result<Self> {
+        let mut phases = BTreeMap::new();
+        for peer in peers {
+            phases.insert(peer.id.clone(), first_phase(peer)?);
+        }
+        let spec = NetworkSpec {
+            name: network.name.clone(),
+            peers: peers.iter().map(PeerRecord::spec).collect(),
+            replication: network.replication,
+            vnodes: network.vnodes,
+            hash: network.hash,
+            policy: Policy { on_down: network.on_down, ..settings.policy },
+        };
+        Ok(Self { spec, phases })
+    }
+
+    /// The topology that a process begins with.
+    pub(crate) fn topology(&self) -> Result<Topology> {
+        Ok(Topology::with_phases(&self.spec, |id| self.phase(id))?)
+    }
+
+    /// The topology that a process goes on with.
+    pub(crate) fn next(&self, before: &Topology) -> Result<Topology> {
+        Ok(before.next(&self.spec, |id| self.phase(id))?)
+    }
+
+    fn phase(&self, id: &PeerId) -> Phase {
+        self.phases.get(id).copied().unwrap_or(Phase::Up)
+    }
+}
+
 /// The topology that this process begins with.
 pub(crate) fn topology(
     settings: &Settings,
     network: &NetworkRecord,
     peers: &[PeerRecord],
 ) -> Result<Topology> {
-    let mut phases: BTreeMap<&PeerId, Phase> = BTreeMap::new();
-    for peer in peers {
-        phases.insert(&peer.id, first_phase(peer)?);
-    }
-    let spec = NetworkSpec {
-        name: network.name.clone(),
-        peers: peers.iter().map(PeerRecord::spec).collect(),
-        replication: network.replication,
-        vnodes: network.vnodes,
-        hash: network.hash,
-        policy: Policy { on_down: network.on_down, ..settings.policy },
-    };
-    let phase = |id: &PeerId| phases.get(id).copied().unwrap_or(Phase::Up);
-    Ok(Topology::with_phases(&spec, phase)?)
+    Definition::of(settings, network, peers)?.topology()
 }
 
 /// A peer of ours whose process is gone is not even asked: by now its port may be somebody else's.

@@ -8,12 +8,16 @@ mod attached;
 mod claim;
 mod connect;
 mod look;
+mod proxies;
+mod serve;
 mod start;
 mod stop;
 
 pub(crate) use attached::{record_attached, refuse_known};
 pub(crate) use connect::{Connected, connect, read_network, topology, unknown_network};
 pub(crate) use look::{Condition, condition, look};
+pub(crate) use proxies::{running_proxies, start_proxy, stop_proxy};
+pub(crate) use serve::Serving;
 pub(crate) use start::{Engines, Interrupt, Interrupted, StartWish, Started, start, start_all, together};
 pub(crate) use stop::{Stop, stop, stop_all};
 

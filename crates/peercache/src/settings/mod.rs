@@ -14,13 +14,14 @@ use peercache_core::spec::{HashKind, OnDown, Policy, Replication, Vnodes};
 use std::env;
 use std::ffi::OsString;
 use std::fmt::{self, Display};
+use std::net::SocketAddr;
 use std::num::{NonZeroU16, NonZeroU32};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
 /// The name of every setting, as in the file, with its default.
-const KEYS: [(&str, &str); 12] = [
+const KEYS: [(&str, &str); 17] = [
     ("state_dir", "state"),
     ("engine", "auto"),
     ("memory_mb", "64"),
@@ -33,6 +34,11 @@ const KEYS: [(&str, &str); 12] = [
     ("request_ms", "1000"),
     ("on_down", "error"),
     ("workers", "4"),
+    ("listen", "127.0.0.1:11311"),
+    ("metrics", ""),
+    ("proxy_workers", "1"),
+    ("connections_max", "10000"),
+    ("idle_timeout_s", ""),
 ];
 
 /// The file that is read when none is named, in the working directory.
@@ -96,6 +102,23 @@ pub(crate) struct Settings {
     pub(crate) policy: Policy,
     /// Workers of a replay.
     pub(crate) workers: NonZeroU16,
+    /// How networks are served.
+    pub(crate) proxy: ProxySettings,
+}
+
+/// How a proxy serves where its command does not say.
+#[derive(Debug)]
+pub(crate) struct ProxySettings {
+    /// Where clients connect.
+    pub(crate) listen: SocketAddr,
+    /// Where its metrics are served, if anywhere.
+    pub(crate) metrics: Option<SocketAddr>,
+    /// Worker threads.
+    pub(crate) workers: NonZeroU16,
+    /// Clients that may be connected at once.
+    pub(crate) connections_max: NonZeroU32,
+    /// How long a client may say nothing, in seconds; none is for ever.
+    pub(crate) idle_timeout_s: Option<NonZeroU32>,
 }
 
 impl Settings {
@@ -137,19 +160,32 @@ impl Settings {
             on_down: from.typed::<OnDown>("on_down")?,
             ..Policy::default()
         };
-        let has_replication = !from.entry("replication").value.is_empty();
-        let replication = has_replication.then(|| from.typed("replication")).transpose()?;
         Ok(Self {
             state_dir: PathBuf::from(&from.entry("state_dir").value),
             engine: from.typed("engine")?,
             memory_mb: from.typed("memory_mb")?,
             peers: from.typed("peers")?,
-            replication,
+            replication: from.optional("replication")?,
             vnodes: from.typed("vnodes")?,
             hash: from.typed("hash")?,
             workers: from.typed("workers")?,
+            proxy: ProxySettings {
+                listen: from.typed("listen")?,
+                metrics: from.optional("metrics")?,
+                workers: from.typed("proxy_workers")?,
+                connections_max: from.typed("connections_max")?,
+                idle_timeout_s: from.optional("idle_timeout_s")?,
+            },
             policy,
             entries,
+        })
+    }
+
+    /// The settings file that something was taken from, if there is one.
+    pub(crate) fn file(&self) -> Option<&Path> {
+        self.entries.iter().find_map(|entry| match &entry.source {
+            Source::File(path, _) => Some(path.as_path()),
+            _ => None,
         })
     }
 
@@ -189,6 +225,12 @@ struct Checked<'a>(&'a [Entry]);
 impl Checked<'_> {
     fn entry(&self, key: &str) -> &Entry {
         self.0.iter().find(|entry| entry.key == key).expect("KEYS has every setting")
+    }
+
+    /// As [`Self::typed`], and none where nothing is set.
+    fn optional<T: FromStr<Err: Display>>(&self, key: &str) -> Result<Option<T>> {
+        let is_set = !self.entry(key).value.is_empty();
+        is_set.then(|| self.typed(key)).transpose()
     }
 
     fn typed<T: FromStr<Err: Display>>(&self, key: &str) -> Result<T> {

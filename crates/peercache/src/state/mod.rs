@@ -5,6 +5,7 @@
 //! ├── .lock              held for a read or a change, never while waiting for a daemon
 //! ├── peer/              <id>.json, one a peer, and registry.json, which lists them
 //! ├── network.json       lists the networks;  network/<name>.json, one a network
+//! ├── proxy/             <pid>.json, one a running proxy, and registry.json
 //! ├── outage/            who missed writes on which peer (the ledger of the control crate, as is flush/)
 //! ├── log/               <id>.log, what each daemon printed
 //! └── stats/             lab reports
@@ -20,11 +21,13 @@ mod lock;
 mod networks;
 mod peers;
 mod placing;
+mod proxies;
 mod text;
 
 pub(crate) use error::StateError;
 pub(crate) use networks::{NetworkRecord, Placement};
 pub(crate) use peers::{PeerRecord, PeerState};
+pub(crate) use proxies::ProxyRecord;
 
 use lock::Lock;
 use peercache_control::Ledger;
@@ -78,6 +81,11 @@ impl State {
         fs::canonicalize(path).map_err(|source| StateError::Unreadable { path: path.clone(), source })
     }
 
+    /// The log of the proxy that `up` starts for `network`. A peer of that name has another one.
+    pub(crate) fn proxy_log(&self, network: &NetworkName) -> PathBuf {
+        self.root.join("log").join(format!("_proxy-{network}.log"))
+    }
+
     /// The folder of lab reports.
     pub(crate) fn stats_folder(&self) -> Result<PathBuf, StateError> {
         let folder = self.root.join("stats");
@@ -110,7 +118,7 @@ impl State {
         files::make_folder(&self.root)?;
         let lock = Lock::exclusive(&self.root)?;
         files::sweep(&self.root)?;
-        for folder in ["peer", "network", "log"] {
+        for folder in ["peer", "network", "proxy", "log"] {
             let folder = self.root.join(folder);
             files::make_folder(&folder)?;
             files::sweep(&folder)?;
@@ -137,6 +145,11 @@ impl Reader {
 
     /// All networks, by name.
     pub(crate) fn networks(&self) -> Result<Vec<NetworkRecord>, StateError> {
+        collection::all(&self.root)
+    }
+
+    /// The proxies that were running when they last said so.
+    pub(crate) fn proxies(&self) -> Result<Vec<ProxyRecord>, StateError> {
         collection::all(&self.root)
     }
 
@@ -197,6 +210,16 @@ impl Writer {
     /// Creates or replaces a network's record.
     pub(crate) fn put_network(&mut self, network: &NetworkRecord) -> Result<(), StateError> {
         collection::put(&self.0.root, network)
+    }
+
+    /// Creates or replaces a proxy's record.
+    pub(crate) fn put_proxy(&mut self, proxy: &ProxyRecord) -> Result<(), StateError> {
+        collection::put(&self.0.root, proxy)
+    }
+
+    /// Removes a proxy's record.
+    pub(crate) fn remove_proxy(&mut self, pid: u32) -> Result<(), StateError> {
+        collection::remove::<ProxyRecord>(&self.0.root, &pid)
     }
 
     /// Removes a network's record.

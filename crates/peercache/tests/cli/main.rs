@@ -5,12 +5,14 @@
 #![allow(clippy::unwrap_used, reason = "a test that unwraps says where it failed")]
 
 mod attach;
+mod client;
 mod command_line;
 mod import;
 mod lab;
 mod networks;
 mod outages;
 mod peers;
+mod proxy;
 mod settings;
 mod start_races;
 mod state_files;

@@ -102,7 +102,7 @@ fn p11_with_one_copy_a_command_does_not_leave_a_peer_unread_for_ever() {
 fn p11_whatever_stays_cleans_for_commands_that_are_gone() {
     let world = World::new();
     let up = Beside::start(&world, world.command("up --peers 2 --engine memcached"));
-    wait_for("up to be up", || up.out().contains("Ctrl-C stops all peers"));
+    wait_for("up to be up", || up.out().contains("Ctrl-C stops everything"));
     world.good("network set main k old");
     let pid = hang(&world, "p0");
     assert_eq!(run(&world, "network set main k new").code, 0);

@@ -15,7 +15,7 @@ fn detached_it_serves_other_shells_until_down() {
     world.good("network explain main k");
     world.bad("up", &["network main is up already: p0, p1, p2 run"]);
     let out = world.good("down");
-    assert_eq!(out.lines().count(), 3, "{out}");
+    assert_eq!(out.lines().count(), 4, "{out}");
     assert_eq!(world.daemons(), []);
     assert_eq!(world.good("down"), "nothing that `up` started is running\n");
 }
@@ -51,7 +51,7 @@ fn without_memcached_it_takes_the_embedded_engine_and_says_why() {
 fn ctrl_c_stops_all_peers_and_removes_nothing() {
     let world = World::new();
     let mut up = Beside::start(&world, world.command("up"));
-    wait_for("up to be ready", || up.out().contains("Ctrl-C stops all peers"));
+    wait_for("up to be ready", || up.out().contains("Ctrl-C stops everything"));
     assert_eq!(world.daemons().len(), 4);
     world.bad("up", &["`up` runs already on this state directory"]);
     up.signal(Signal::INT);
@@ -128,7 +128,7 @@ fn p70_what_a_killed_up_left_behind_is_stopped_by_down() {
 fn a_daemon_that_dies_is_told_and_down_ends_it() {
     let world = World::new();
     let mut up = Beside::start(&world, world.command("up --peers 2"));
-    wait_for("up to be ready", || up.out().contains("Ctrl-C stops all peers"));
+    wait_for("up to be ready", || up.out().contains("Ctrl-C stops everything"));
     let pid = world.kill("p1");
     wait_for("the death to be told", || up.err().contains(&format!("peer p1 (pid {pid})")));
     assert!(up.err().contains("peer restart p1"), "{}", up.err());

@@ -52,6 +52,8 @@ impl World {
     pub(crate) fn command(&self, args: &str) -> Command {
         let mut command = self.bare(args);
         command.env("PEERCACHE_STATE_DIR", self.state());
+        // Tests run beside each other, and each `up` has a proxy.
+        command.env("PEERCACHE_LISTEN", "127.0.0.1:0");
         for (setting, ms) in [("ATTEMPT", "2000"), ("CONNECT", "2000"), ("REQUEST", "10000")] {
             command.env(format!("PEERCACHE_{setting}_MS"), ms);
         }
@@ -126,6 +128,19 @@ impl World {
         found
     }
 
+    /// The detached proxies that run for this world, found by their mark.
+    fn proxies(&self) -> Vec<u32> {
+        let mark = format!("PEERCACHE_PROXY={}", self.state().display());
+        let pids = fs::read_dir("/proc")
+            .unwrap()
+            .filter_map(|entry| entry.unwrap().file_name().to_str()?.parse().ok());
+        pids.filter(|pid: &u32| {
+            let environ = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+            String::from_utf8_lossy(&environ).split('\0').any(|entry| entry == mark)
+        })
+        .collect()
+    }
+
     /// The pid of a peer's only daemon.
     pub(crate) fn pid(&self, peer: &str) -> u32 {
         let daemons = self.daemons();
@@ -175,6 +190,7 @@ impl World {
 
 impl Drop for World {
     fn drop(&mut self) {
+        self.proxies().into_iter().for_each(|pid| signal(pid, Signal::KILL));
         // A daemon may be started by a command that is ending just now: look until none is left.
         let start = Instant::now();
         loop {

@@ -183,17 +183,8 @@ impl Command<'_> {
                 word(out, key.as_bytes());
             }
             Self::Store { verb, key, flags, exptime, value } => {
-                out.reserve(key.as_bytes().len() + value.len() + STORE_WORDS_BYTES);
-                out.extend_from_slice(name(verb));
-                word(out, key.as_bytes());
-                number(out, u64::from(flags));
-                signed(out, exptime);
-                number(out, value.len() as u64);
-                if let StoreVerb::Cas(version) = verb {
-                    number(out, version);
-                }
-                out.extend_from_slice(b"\r\n");
-                out.extend_from_slice(value);
+                let words = [u64::from(flags), value.len() as u64];
+                store(out, (verb, key, value), words, exptime);
             }
             Self::Count { verb, key, delta } => {
                 out.extend_from_slice(if verb == CountVerb::Incr { b"incr" } else { b"decr" });
@@ -209,18 +200,7 @@ impl Command<'_> {
                 out.extend_from_slice(b"delete");
                 word(out, key.as_bytes());
             }
-            Self::Meta { verb, key, flags, value, .. } => {
-                out.extend_from_slice(meta_name(verb));
-                word(out, key.as_bytes());
-                if verb == MetaVerb::Set {
-                    number(out, value.len() as u64);
-                    out.extend_from_slice(flags);
-                    out.extend_from_slice(b"\r\n");
-                    out.extend_from_slice(value);
-                } else {
-                    out.extend_from_slice(flags);
-                }
-            }
+            Self::Meta { verb, key, flags, value, .. } => meta(out, verb, key, flags, value),
             Self::MetaTouch { key, exptime, base64 } => {
                 out.extend_from_slice(b"mg");
                 word(out, key.as_bytes());
@@ -254,6 +234,41 @@ const fn name(verb: StoreVerb) -> &'static [u8] {
         StoreVerb::Append => b"append",
         StoreVerb::Prepend => b"prepend",
         StoreVerb::Cas(_) => b"cas",
+    }
+}
+
+/// `<verb> <key> <flags> <exptime> <bytes> [<version>]` and the value.
+#[inline]
+fn store(
+    out: &mut Vec<u8>,
+    (verb, key, value): (StoreVerb, Key<'_>, &[u8]),
+    [flags, bytes]: [u64; 2],
+    exptime: i64,
+) {
+    out.reserve(key.as_bytes().len() + value.len() + STORE_WORDS_BYTES);
+    out.extend_from_slice(name(verb));
+    word(out, key.as_bytes());
+    number(out, flags);
+    signed(out, exptime);
+    number(out, bytes);
+    if let StoreVerb::Cas(version) = verb {
+        number(out, version);
+    }
+    out.extend_from_slice(b"\r\n");
+    out.extend_from_slice(value);
+}
+
+/// `<verb> <key> [<bytes>] <flag>*`, and the value of an `ms`.
+fn meta(out: &mut Vec<u8>, verb: MetaVerb, key: Key<'_>, flags: &[u8], value: &[u8]) {
+    out.extend_from_slice(meta_name(verb));
+    word(out, key.as_bytes());
+    if verb == MetaVerb::Set {
+        number(out, value.len() as u64);
+        out.extend_from_slice(flags);
+        out.extend_from_slice(b"\r\n");
+        out.extend_from_slice(value);
+    } else {
+        out.extend_from_slice(flags);
     }
 }
 

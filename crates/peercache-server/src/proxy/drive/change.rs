@@ -27,7 +27,7 @@ pub(super) async fn follow(worker: Rc<Worker>, mut changes: Changes) {
         while tasks.try_join_next().is_some() {}
     }
     // Nobody will change it any more; those who have left it still look after their peers.
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }
 
 /// Waits until nothing is in progress.

@@ -11,8 +11,7 @@ use tokio::io::ReadBuf;
 pub(super) async fn converse(worker: Rc<Worker>, id: u32, client: Rc<Client>) {
     poll_fn(|cx| poll(&worker, id, &client, cx)).await;
     // The socket closes with the last that holds it.
-    let mut stream = client.stream.borrow_mut();
-    let shut = poll_fn(|cx| Pin::new(&mut **stream).poll_shutdown(cx)).await;
+    let shut = poll_fn(|cx| Pin::new(&mut **client.stream.borrow_mut()).poll_shutdown(cx)).await;
     if let Err(error) = shut {
         tracing::trace!(%error, "the client was gone already");
     }

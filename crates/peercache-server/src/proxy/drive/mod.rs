@@ -1,9 +1,9 @@
 //! Moves a worker's bytes: one task for each client and each peer reads, one flusher writes.
 //!
-//! Nothing is decided here. Whatever is read goes to the [`Hub`] and is worked through at once; what that leaves
-//! to be sent is sent by the flusher, which runs after every task that was ready, so the answers to many
-//! requests leave in one write for each socket. All tasks of a worker run on one thread, and none holds a borrow
-//! of the hub while it waits.
+//! Nothing is decided here. Whatever is read goes to the [`Hub`] and is worked through at once; what that
+//! leaves to be sent is sent by the flusher, which runs after every task that was ready, so the answers to
+//! many requests leave in one write for each socket. All tasks of a worker run on one thread, and none holds
+//! a borrow of the hub while it waits.
 
 mod change;
 mod client;

@@ -19,7 +19,8 @@ pub(super) async fn drive(worker: Rc<Worker>, place: Rc<Place>) {
         stirred.as_mut().enable();
         let Some(index) = place.index.get() else { return };
         // Peers are met before anybody asks for them.
-        let next = if place.is_met.get() { worker.with_hub(|hub| hub.poll_peer(index)) } else { Next::Connect };
+        let next =
+            if place.is_met.get() { worker.with_hub(|hub| hub.poll_peer(index)) } else { Next::Connect };
         match next {
             Next::End => return,
             Next::Wait | Next::Pump => tokio::select! {

@@ -8,7 +8,7 @@ use crate::cli::context::refuse_duplicates;
 use crate::cli::{Context, Ended, words};
 use crate::fleet::{Condition, condition, topology, unknown_network, unknown_peer};
 use crate::output::{joined, quoted};
-use crate::state::{NetworkRecord, PeerRecord, Reader};
+use crate::state::{NetworkRecord, PeerRecord, Reader, Writer};
 use anyhow::{Context as _, Result};
 use clap::Args;
 use futures_util::future::try_join_all;
@@ -49,7 +49,11 @@ impl Add {
         }
         let network = context.state.change(|state| {
             // Others may have changed it while the peers were asked.
-            let (mut network, _) = self.check(context, state)?;
+            let (mut network, new) = self.check(context, state)?;
+            let has_siblings = !network.peers.is_empty() && network.replication.get() > 1;
+            if has_siblings {
+                begin_warming(state, new)?;
+            }
             network.peers.extend(self.ids.iter().cloned());
             let members = network.peers.iter().map(|id| state.peer(id)?.ok_or_else(|| unknown_peer(id)));
             // A ring that cannot be built is refused now and not by every command after this one.
@@ -84,6 +88,16 @@ impl Add {
         }
         Ok((network, peers))
     }
+}
+
+/// What the peers do not hold yet, those who were there before may have: their misses are asked of the next
+/// replica.
+fn begin_warming(state: &mut Writer, peers: Vec<PeerRecord>) -> Result<()> {
+    for mut peer in peers {
+        peer.warming = true;
+        state.put_peer(&peer)?;
+    }
+    Ok(())
 }
 
 /// A peer of ours that does not run holds nothing when it comes back.

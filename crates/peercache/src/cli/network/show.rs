@@ -2,9 +2,9 @@
 
 use crate::cli::outage::{OutageView, outages};
 use crate::cli::{Context, Ended};
-use crate::fleet::{Condition, condition, read_network, topology};
-use crate::output::Table;
-use crate::state::{NetworkRecord, PeerRecord};
+use crate::fleet::{Condition, condition, read_network, running_proxies, topology};
+use crate::output::{Table, joined};
+use crate::state::{NetworkRecord, PeerRecord, ProxyRecord};
 use anyhow::Result;
 use clap::Args;
 use futures_util::future::try_join_all;
@@ -24,6 +24,8 @@ struct NetworkView<'a> {
     #[serde(flatten)]
     network: &'a NetworkRecord,
     members: Vec<MemberView>,
+    /// The proxies of this host that serve it.
+    proxies: Vec<ProxyRecord>,
 }
 
 #[derive(Debug, Serialize)]
@@ -47,8 +49,12 @@ struct MemberView {
 
 impl Show {
     pub(super) async fn run(self, context: &Context) -> Result<Ended> {
-        let (network, peers) = context.state.read(|state| read_network(state, &self.name))?;
-        let view = NetworkView { network: &network, members: members(context, &network, &peers).await? };
+        let ((network, peers), mut proxies) = context
+            .state
+            .read(|state| anyhow::Ok((read_network(state, &self.name)?, running_proxies(state)?)))?;
+        proxies.retain(|proxy| proxy.network == self.name);
+        let members = members(context, &network, &peers).await?;
+        let view = NetworkView { network: &network, members, proxies };
         context.output.result(&view, || text(&view))?;
         Ok(Ended::Done)
     }
@@ -101,7 +107,7 @@ fn text(view: &NetworkView<'_>) -> String {
         "network {name}: replication {replication}, vnodes {vnodes}, hash {hash}, on-down {on_down}\n"
     );
     if view.members.is_empty() {
-        return format!("{head}No peers available.\n");
+        return format!("{head}No peers available.\n{}", served(view));
     }
     let mut table = Table::new(["PEER", "ADDRESS", "ENGINE", "WEIGHT", "PHASE", "OWNS", "HOLDS"]);
     for member in &view.members {
@@ -123,7 +129,15 @@ fn text(view: &NetworkView<'_>) -> String {
         let line = |outage: &OutageView| outage.line(&member.id);
         member.outages.iter().map(line)
     });
-    head + &table.aligned() + &lines.collect::<String>()
+    head + &table.aligned() + &lines.collect::<String>() + &served(view)
+}
+
+/// A line for each proxy.
+fn served(view: &NetworkView<'_>) -> String {
+    let line = |proxy: &ProxyRecord| {
+        format!("served on {} by a proxy (pid {})\n", joined(&proxy.listen), proxy.process.pid)
+    };
+    view.proxies.iter().map(line).collect()
 }
 
 fn percent(share: f64) -> String {

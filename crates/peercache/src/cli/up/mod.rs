@@ -1,29 +1,34 @@
-//! `up`: peers and a network in one go, until Ctrl-C.
+//! `up`: peers, a network and a proxy in one go, until Ctrl-C.
 //!
 //! It stops what it started, at whatever moment it is interrupted, and removes nothing: the next `up` takes
 //! the same ids. Two at once on one state directory: the second is refused, by the network's record.
 
 mod prepare;
+mod served;
 mod watch;
 
+use super::proxy::refuse_unless_local;
 use super::signals::Signals;
 use super::words::{self, EngineWish};
 use super::{Context, Ended};
 use crate::fleet::{Engines, Interrupted, StartWish, Started, start_all, stop_all};
 use crate::output::{Failure, print_error};
-use crate::state::NetworkRecord;
+use crate::state::{NetworkRecord, ProxyRecord};
 use anyhow::{Error, Result};
 use clap::Args;
 use peercache_agent::supervise::Choice;
 use peercache_core::spec::{PeerId, Replication};
 use prepare::Prepared;
 use serde_json::json;
+use served::Served;
+use std::io::ErrorKind;
+use std::net::{SocketAddr, TcpListener};
 use std::num::{NonZeroU16, NonZeroU32};
 
 /// The network that `up` makes.
 pub(super) const NETWORK: &str = "main";
 
-/// Start peers and a network over them; Ctrl-C stops them all
+/// Start peers, a network over them and a proxy for it; Ctrl-C stops them all
 #[derive(Debug, Args)]
 pub(super) struct Up {
     /// How many peers [default: 4]
@@ -38,6 +43,12 @@ pub(super) struct Up {
     /// Memory for items of each peer, in MiB [default: 64]
     #[arg(long, value_name = "MB", value_parser = words::count::<NonZeroU32>)]
     memory: Option<NonZeroU32>,
+    /// Where memcached clients connect [default: the setting listen, 127.0.0.1:11311]
+    #[arg(long, value_name = "HOST:PORT", conflicts_with = "no_proxy")]
+    listen: Option<SocketAddr>,
+    /// Peers and a network only
+    #[arg(long)]
+    no_proxy: bool,
     /// Return when everything runs; `peercache down` stops it
     #[arg(long)]
     detach: bool,
@@ -48,6 +59,7 @@ impl Up {
         // Before anything is started, so that there is no moment at which a Ctrl-C would leave a daemon
         // behind.
         let mut signals = Signals::install()?;
+        let listen = self.listen(context)?;
         let choice = Engines::new()?.find(self.engine.unwrap_or(context.settings.engine))?;
         let prepared = Prepared::write(context, self.count(context), self.replication)?;
         context.output.say(format_args!("engine: {}", choice.why));
@@ -55,27 +67,56 @@ impl Up {
         let wishes = prepared.ids.iter().map(|id| (id.clone(), wish.clone()));
         let results = start_all(&context.state, wishes, signals.next()).await;
         let (started, failed) = sort_out(results);
-        let network = match failed.map_or_else(|| prepared.finish(context, !self.detach), Err) {
-            Ok(network) => network,
+        let brought_up = match failed {
+            None => self.bring_up(context, &prepared, listen).await,
+            Some(error) => Err(error),
+        };
+        let (network, served) = match brought_up {
+            Ok(up) => up,
             Err(error) => {
                 stop_started(context, &ids_of(&started)).await;
                 prepared.undo(context)?;
                 return Err(error);
             }
         };
-        announce(context, &choice, &network, &started, self.detach)?;
+        announce(context, &choice, &network, &started, (served.record(), self.detach))?;
         if self.detach {
             return Ok(Ended::Done);
         }
         let ids = ids_of(&started);
-        // As long as this runs, peers that missed writes of commands that are gone are cleaned (P-11).
-        let ended = match context.connect(&network.name) {
-            Ok(_healed) => watch::until_interrupted(context, started, &mut signals).await,
-            Err(error) => Err(error),
-        };
+        let ended = served.serve_while(watch::until_interrupted(context, started, &mut signals)).await;
         let all_stopped = stop_started(context, &ids).await;
         prepared.release(context)?;
         Ok(Ended::done_if(ended? == Ended::Done && all_stopped))
+    }
+
+    /// Where to serve, if at all. A port that is taken is found before anything is started.
+    fn listen(&self, context: &Context) -> Result<Option<SocketAddr>> {
+        let listen = self.listen.unwrap_or(context.settings.proxy.listen);
+        if self.no_proxy {
+            return Ok(None);
+        }
+        refuse_unless_local(&listen)?;
+        TcpListener::bind(listen).map_err(|error| {
+            let sentence = match error.kind() {
+                ErrorKind::AddrInUse => format!("{listen} is in use by another program"),
+                _ => format!("cannot listen on {listen}: {error}"),
+            };
+            Failure::new(sentence, "--listen takes another address for the proxy, --no-proxy none")
+        })?;
+        Ok(Some(listen))
+    }
+
+    /// The peers run: they are the network now, and it is served.
+    async fn bring_up<'a>(
+        &self,
+        context: &'a Context,
+        prepared: &Prepared,
+        listen: Option<SocketAddr>,
+    ) -> Result<(NetworkRecord, Served<'a>)> {
+        let network = prepared.finish(context, !self.detach)?;
+        let served = Served::begin(context, &network.name, listen, self.detach).await?;
+        Ok((network, served))
     }
 
     fn count(&self, context: &Context) -> u16 {
@@ -140,7 +181,7 @@ fn announce(
     choice: &Choice,
     network: &NetworkRecord,
     started: &[Started],
-    detach: bool,
+    (proxy, detach): (Option<&ProxyRecord>, bool),
 ) -> Result<()> {
     for started in started {
         let (record, pid) = (&started.record, started.process.pid());
@@ -159,16 +200,21 @@ fn announce(
         "engine": choice.kind.as_str(),
         "engine_why": choice.why,
         "network": network,
+        "proxy": proxy,
         "peers": started.iter().map(peer).collect::<Vec<_>>(),
         "state_dir": context.state.root(),
     });
-    context.output.result(&document, || usage(context, network, detach))
+    context.output.result(&document, || usage(context, network, proxy, detach))
 }
 
-fn usage(context: &Context, network: &NetworkRecord, detach: bool) -> String {
+fn usage(context: &Context, network: &NetworkRecord, proxy: Option<&ProxyRecord>, detach: bool) -> String {
     let NetworkRecord { name, peers, replication, .. } = network;
     let copies = usize::from(replication.get()).min(peers.len());
-    let mut text = format!("network {name}: {} peers, {copies} of which keep each key\n\n", peers.len());
+    let mut text = format!("network {name}: {} peers, {copies} of which keep each key\n", peers.len());
+    if let Some(address) = proxy.and_then(|proxy| proxy.listen.first()) {
+        text += &format!("memcached clients connect to {address}\n");
+    }
+    text.push('\n');
     text += if detach { "try it:\n" } else { "try it from another shell:\n" };
     for words in ["set {} greeting hello", "get {} greeting", "explain {} greeting", "show {}"] {
         let words = format!("network {}", words.replace("{}", name.as_str()));
@@ -176,5 +222,5 @@ fn usage(context: &Context, network: &NetworkRecord, detach: bool) -> String {
     }
     text += &format!("  {}\n", context.command("peer list"));
     let end = if detach { context.command("down") } else { "Ctrl-C".to_owned() };
-    text + &format!("{end} stops all peers\n")
+    text + &format!("{end} stops everything\n")
 }

@@ -1,0 +1,76 @@
+//! How `up` serves its network: by a proxy in its own process, or by one that outlives it, or not at all.
+
+use crate::cli::proxy::options;
+use crate::cli::{Context, Ended};
+use crate::client::Client;
+use crate::fleet::{Serving, start_proxy};
+use crate::state::ProxyRecord;
+use anyhow::{Context as _, Result};
+use peercache_core::spec::NetworkName;
+use std::future::Future;
+use std::net::SocketAddr;
+use std::pin::pin;
+use tokio::sync::oneshot;
+
+/// What serves the network.
+#[derive(Debug)]
+pub(super) enum Served<'a> {
+    Here(Box<Serving<'a>>),
+    Elsewhere(ProxyRecord),
+    /// Nothing does. As long as the client lives, peers that missed writes of commands that are gone are
+    /// cleaned (P-11).
+    NotAtAll(Option<Client>),
+}
+
+impl<'a> Served<'a> {
+    pub(super) async fn begin(
+        context: &'a Context,
+        network: &NetworkName,
+        listen: Option<SocketAddr>,
+        detach: bool,
+    ) -> Result<Self> {
+        let (state, settings) = (&context.state, &context.settings);
+        Ok(match listen {
+            Some(listen) if detach => Self::Elsewhere(start_proxy(state, settings, network, listen).await?),
+            Some(listen) => {
+                let options = options(&settings.proxy, vec![listen])?;
+                Self::Here(Box::new(Serving::open(state, settings, network, options, false)?))
+            }
+            None if detach => Self::NotAtAll(None),
+            None => Self::NotAtAll(Some(context.connect(network)?.client)),
+        })
+    }
+
+    /// The proxy, if there is one.
+    pub(super) fn record(&self) -> Option<&ProxyRecord> {
+        match self {
+            Self::Here(serving) => Some(&serving.record),
+            Self::Elsewhere(record) => Some(record),
+            Self::NotAtAll(_) => None,
+        }
+    }
+
+    /// Serves until `command` ends.
+    pub(super) async fn serve_while(self, command: impl Future<Output = Result<Ended>>) -> Result<Ended> {
+        let serving = match self {
+            Self::Here(serving) => serving,
+            Self::Elsewhere(_) => return command.await,
+            Self::NotAtAll(healed) => {
+                let ended = command.await;
+                drop(healed);
+                return ended;
+            }
+        };
+        let (ended, told) = oneshot::channel::<()>();
+        // Who would tell is gone when the command has ended.
+        let mut serve = pin!(serving.serve(async move { drop(told.await) }));
+        let mut command = pin!(command);
+        let result = tokio::select! {
+            served = &mut serve => return served.context("the proxy ended").and(Ok(Ended::NotDone)),
+            result = &mut command => result,
+        };
+        drop(ended);
+        serve.await.context("the proxy ended badly")?;
+        result
+    }
+}

@@ -1,0 +1,131 @@
+//! The proxies of one state directory: what is written down of those that run, and one that outlives its
+//! command.
+
+use super::GRACE;
+use crate::output::Failure;
+use crate::settings::Settings;
+use crate::state::{ProxyRecord, Reader, State};
+use anyhow::{Context, Result, anyhow};
+use peercache_agent::supervise::{LogMark, Process, ProcessIdentity};
+use peercache_core::spec::NetworkName;
+use rustix::fs::OFlags;
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::net::SocketAddr;
+use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, absolute};
+use std::process::{Child, Command, Stdio};
+
+/// The variable that says whose a proxy is, as a peer's does.
+const VARIABLE: &str = "PEERCACHE_PROXY";
+
+/// A proxy runs from now on. Records of those that were killed go.
+pub(super) fn write_down(state: &State, proxy: &ProxyRecord) -> Result<()> {
+    state.change(|writer| {
+        for old in writer.proxies()? {
+            if Process::open(&old.process)?.is_none() {
+                writer.remove_proxy(old.process.pid)?;
+            }
+        }
+        Ok(writer.put_proxy(proxy)?)
+    })
+}
+
+/// A proxy has ended.
+pub(super) fn strike_out(state: &State, proxy: &ProxyRecord) -> Result<()> {
+    state.change(|writer| {
+        let is_ours = |record: &ProxyRecord| record.process == proxy.process;
+        if writer.proxies()?.iter().any(is_ours) {
+            writer.remove_proxy(proxy.process.pid)?;
+        }
+        Ok(())
+    })
+}
+
+/// The proxies that run.
+pub(crate) fn running_proxies(state: &Reader) -> Result<Vec<ProxyRecord>> {
+    let mut running = Vec::new();
+    for proxy in state.proxies()? {
+        if Process::open(&proxy.process)?.is_some() {
+            running.push(proxy);
+        }
+    }
+    Ok(running)
+}
+
+/// Starts a proxy of `network` that outlives this command, and waits until it listens.
+pub(crate) async fn start_proxy(
+    state: &State,
+    settings: &Settings,
+    network: &NetworkName,
+    listen: SocketAddr,
+) -> Result<ProxyRecord> {
+    let log_path = state.proxy_log(network);
+    let log = LogMark::end_of(&log_path);
+    let mut command = command(state, settings, network, listen)?;
+    command.stderr(open_log(&log_path).with_context(|| cannot_write(&log_path))?);
+    let started = tokio::task::spawn_blocking(move || spawn(command)).await?;
+    started.map_err(|error| {
+        let words = log.last_lines(20).unwrap_or_default();
+        let said = words.iter().find_map(|line| line.strip_prefix("error: "));
+        let sentence = said.map_or_else(|| error.to_string(), ToString::to_string);
+        let hint = "--listen takes another address, --no-proxy none";
+        Failure::new(format!("the proxy does not run: {sentence}"), hint).into()
+    })
+}
+
+/// Ends a proxy and waits until it is gone.
+pub(crate) async fn stop_proxy(state: &State, proxy: &ProxyRecord) -> Result<()> {
+    if let Some(process) = Process::open(&proxy.process)? {
+        tokio::task::spawn_blocking(move || process.stop(GRACE)).await??;
+    }
+    strike_out(state, proxy)
+}
+
+fn command(state: &State, settings: &Settings, network: &NetworkName, listen: SocketAddr) -> Result<Command> {
+    let own = std::env::current_exe().context("the path of this very program is unknown")?;
+    let mut command = Command::new(own);
+    command.args(["-o", "json", "--state-dir"]).arg(state.root());
+    if let Some(file) = settings.file() {
+        command.arg("--config").arg(absolute(file)?);
+    }
+    command.args(["proxy", network.as_str(), "--listen", &listen.to_string(), "--left-by-up"]);
+    // Settings of the environment are handed on; the folder it was typed in is not kept busy.
+    command.env(VARIABLE, state.root()).current_dir(state.root());
+    // Ctrl-C and the terminal's hang-up go to the foreground group, which this is not part of.
+    command.process_group(0);
+    command.stdin(Stdio::null()).stdout(Stdio::piped());
+    Ok(command)
+}
+
+/// Starts it, and reads its one document, which it prints when it listens.
+fn spawn(mut command: Command) -> Result<ProxyRecord> {
+    let mut child = command.spawn().context("this very program cannot be run")?;
+    let process = ProcessIdentity::of(child.id())?.ok_or_else(|| anyhow!("it ended at once"))?;
+    match read_document(&mut child) {
+        // Dropping the child leaves it alone.
+        Ok(record) => Ok(record),
+        Err(error) => {
+            if let Some(process) = Process::open(&process)? {
+                process.stop(GRACE)?;
+            }
+            Err(error)
+        }
+    }
+}
+
+fn read_document(child: &mut Child) -> Result<ProxyRecord> {
+    let stdout = child.stdout.take().context("its output is a pipe")?;
+    let mut documents = serde_json::Deserializer::from_reader(stdout).into_iter();
+    documents.next().context("it ended before it listened")?.context("it did not say that it listens")
+}
+
+fn open_log(path: &Path) -> io::Result<File> {
+    let no_links = OFlags::NOFOLLOW.bits().cast_signed();
+    OpenOptions::new().append(true).create(true).mode(0o600).custom_flags(no_links).open(path)
+}
+
+fn cannot_write(path: &Path) -> String {
+    format!("the log {} cannot be written", path.display())
+}

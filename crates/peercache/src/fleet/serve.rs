@@ -1,0 +1,172 @@
+//! Serves a network through a proxy, and follows what its records say of it: peers that come, go or move, the
+//! number of copies, the on-down policy. No client notices more than a moment's wait.
+
+use super::connect::{Definition, read_network, unreadable_ledger};
+use crate::output::sentence;
+use crate::settings::Settings;
+use crate::state::{ProxyRecord, State};
+use anyhow::{Context, Result};
+use peercache_agent::supervise::ProcessIdentity;
+use peercache_client::Network;
+use peercache_control::{FolderWatch, Healer, Ledger};
+use peercache_core::spec::{NetworkName, NetworkSpec};
+use peercache_server::proxy::{Changer, Options, PendingFlush, Proxy};
+use std::convert::Infallible;
+use std::future::Future;
+use std::io;
+use std::path::PathBuf;
+use std::process;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The safety net behind the kernel's messages.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// Where the kernel tells nothing: soon enough for somebody who waits for a command to take effect.
+const LOOK_OFTEN: Duration = Duration::from_millis(200);
+
+/// A network that clients can connect to. They are served by [`Self::serve`].
+#[derive(Debug)]
+pub(crate) struct Serving<'a> {
+    /// What is written down of it.
+    pub(crate) record: ProxyRecord,
+    proxy: Proxy,
+    follower: Follower<'a>,
+}
+
+impl<'a> Serving<'a> {
+    /// Opens the network `name` and what `options` says to listen on, and writes down that it does. Must be
+    /// called inside a tokio runtime.
+    pub(crate) fn open(
+        state: &'a State,
+        settings: &'a Settings,
+        name: &NetworkName,
+        options: Options,
+        left_by_up: bool,
+    ) -> Result<Self> {
+        let definition = define(state, settings, name)?;
+        let network = Network::new(Arc::new(definition.topology()?));
+        let ledger = Arc::new(Ledger::at(state.root()));
+        let healer = Healer::spawn_with_ledger(&network, &ledger).map_err(unreadable_ledger)?;
+        let flush = LedgerFlush { ledger, network: name.clone() };
+        let options = Options { pending_flush: Some(Arc::new(flush)), ..options };
+        let unix = options.unix_sockets.iter().map(|socket| socket.path.display().to_string());
+        let unix: Vec<_> = unix.collect();
+        let proxy = Proxy::bind(Arc::clone(&network), options)?;
+        let listen = proxy.addresses().iter().map(ToString::to_string).chain(unix).collect();
+        let this = ProcessIdentity::of(process::id())?.context("this process is not to be found")?;
+        let changer = proxy.changer();
+        let spec = definition.spec;
+        let follower = Follower { state, settings, network, healer, spec, changer };
+        let mut record = ProxyRecord::new(this, name.clone(), listen);
+        record.left_by_up = left_by_up;
+        super::proxies::write_down(state, &record)?;
+        Ok(Self { record, proxy, follower })
+    }
+
+    /// Serves clients until `shutdown` ends, and for two seconds more those who have asked something.
+    pub(crate) async fn serve(self, shutdown: impl Future<Output = ()>) -> Result<()> {
+        let Self { record, proxy, mut follower } = self;
+        let state = follower.state;
+        // Nobody may read what is to be flushed by now.
+        let due = follower.healer.finish_due_flush().await;
+        let due = due.context("a delayed flush is due and cannot be carried out");
+        let serve = async {
+            tokio::select! {
+                served = proxy.serve(shutdown) => served,
+                never = follower.follow() => match never {},
+            }
+        };
+        let served = match due {
+            Ok(()) => serve.await.map_err(Into::into),
+            Err(error) => Err(error),
+        };
+        super::proxies::strike_out(state, &record)?;
+        served
+    }
+}
+
+fn define(state: &State, settings: &Settings, name: &NetworkName) -> Result<Definition> {
+    let (network, peers) = state.read(|reader| read_network(reader, name))?;
+    Definition::of(settings, &network, &peers)
+}
+
+/// Keeps a proxy's network as its records define it.
+#[derive(Debug)]
+struct Follower<'a> {
+    state: &'a State,
+    settings: &'a Settings,
+    network: Arc<Network>,
+    healer: Healer,
+    /// The definition that the proxy has.
+    spec: NetworkSpec,
+    changer: Changer,
+}
+
+impl Follower<'_> {
+    async fn follow(&mut self) -> Infallible {
+        let watch = FolderWatch::open();
+        let folders = ["network", "peer"].map(|name| self.state.root().join(name));
+        let mut trouble = None;
+        loop {
+            // Watched before looked at: what happens after the look is told.
+            let watch = watch.as_ref().ok().filter(|watch| watches_all(watch, &folders));
+            let now = self.look().await.err().map(|error| sentence(&error));
+            if let Some(now) = now.as_ref().filter(|now| trouble.as_ref() != Some(*now)) {
+                tracing::warn!(network = %self.spec.name, "it stays as it is: {now}");
+            }
+            trouble = now;
+            let pause = if watch.is_some() { LOOK_EVERY } else { LOOK_OFTEN };
+            let moved = async {
+                match watch {
+                    Some(watch) => watch.moved(|_, _| {}).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                () = tokio::time::sleep(pause) => {}
+                told = moved => if told.is_err() {
+                    // What the kernel does not tell is found by looking.
+                    tokio::time::sleep(LOOK_OFTEN).await;
+                }
+            }
+        }
+    }
+
+    /// Takes over what the records say, if that is news.
+    async fn look(&mut self) -> Result<()> {
+        let definition = define(self.state, self.settings, &self.spec.name)?;
+        if definition.spec == self.spec {
+            return Ok(());
+        }
+        let next = Arc::new(definition.next(&self.network.topology())?);
+        self.healer.admit(&next).map_err(unreadable_ledger)?;
+        self.changer.change(Arc::clone(&next)).await;
+        self.healer.dismiss();
+        self.spec = definition.spec;
+        let (peers, replication) = (next.peers().len(), next.replication());
+        tracing::info!(network = %self.spec.name, epoch = next.epoch(), peers, %replication, "changed");
+        Ok(())
+    }
+}
+
+fn watches_all(watch: &FolderWatch, folders: &[PathBuf]) -> bool {
+    folders.iter().all(|folder| matches!(watch.add(folder), Ok(Some(_))))
+}
+
+/// Keeps a network's delayed flush in the state directory.
+#[derive(Debug)]
+struct LedgerFlush {
+    ledger: Arc<Ledger>,
+    network: NetworkName,
+}
+
+impl PendingFlush for LedgerFlush {
+    fn set(&self, at_unix_s: u64) -> io::Result<()> {
+        self.ledger.set_pending_flush(&self.network, at_unix_s)
+    }
+
+    fn clear(&self) -> io::Result<()> {
+        self.ledger.clear_pending_flush(&self.network)
+    }
+}
