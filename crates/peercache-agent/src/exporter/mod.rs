@@ -1,8 +1,8 @@
 //! Shows metrics to whoever asks by HTTP, from a thread of its own.
 //!
-//! It knows one page, `GET /metrics`, and one connection at a time: a scraper comes every few seconds. Nobody can
-//! make it wait or keep anything: a request has at most 8 KiB and a second. What is on the page is its owner's
-//! business; [`process`] knows what there is to say of every process.
+//! It knows one page, `GET /metrics`, and one connection at a time: a scraper comes every few seconds.
+//! Nobody can make it wait or keep anything: a request has at most 8 KiB and a second. What is on the page
+//! is its owner's business; [`process`] knows what there is to say of every process.
 
 pub mod process;
 mod request;

@@ -20,6 +20,7 @@ const UNIX_SOCKET_MODE: u32 = 0o700;
 
 /// Serve a network to any memcached client; Ctrl-C ends it
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
 pub(super) struct ProxyCommand {
     /// The network
     network: NetworkName,

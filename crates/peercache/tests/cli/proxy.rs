@@ -77,14 +77,16 @@ fn peers_come_and_go_and_no_client_notices() {
         for (epoch, change) in (2..).zip(changes) {
             let before = done.load(Relaxed);
             wait_for("some load", || {
-                done.load(Relaxed) > before + 200 || clients.iter().any(|c| c.is_finished())
+                done.load(Relaxed) > before + 200
+                    || clients.iter().any(std::thread::ScopedJoinHandle::is_finished)
             });
             world.good(&format!("network {change}"));
             wait_for_epoch(&mut asking, epoch);
         }
         let before = done.load(Relaxed);
         wait_for("more load", || {
-            done.load(Relaxed) > before + 200 || clients.iter().any(|c| c.is_finished())
+            done.load(Relaxed) > before + 200
+                || clients.iter().any(std::thread::ScopedJoinHandle::is_finished)
         });
         is_over.store(true, Relaxed);
         for client in clients {

@@ -1,7 +1,7 @@
 //! What a proxy shows of itself to whoever measures it from outside.
 //!
-//! Read from what the workers publish once a turn: whoever looks costs them nothing. Unlike `stats`, nothing here
-//! is ever reset.
+//! Read from what the workers publish once a turn: whoever looks costs them nothing. Unlike `stats`,
+//! nothing here is ever reset.
 
 mod page;
 
