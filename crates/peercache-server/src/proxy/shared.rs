@@ -5,7 +5,7 @@ use super::options::PendingFlush;
 use super::orders::Orders;
 use crate::door::Gauges;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// What the workers of a proxy share.
 #[derive(Debug)]
@@ -17,6 +17,7 @@ pub(crate) struct Shared {
     pub(crate) started: Instant,
     /// Whether `cache_memlimit` and its like are answered.
     pub(crate) admin_commands: bool,
+    pub(crate) idle_timeout: Option<Duration>,
     pub(crate) flush_all: bool,
     pub(crate) pending_flush: Option<Arc<dyn PendingFlush>>,
     pub(crate) connections_max: usize,
@@ -38,6 +39,7 @@ impl Shared {
             published: (0..workers).map(|_| Published::default()).collect(),
             started: Instant::now(),
             admin_commands: options.admin_commands,
+            idle_timeout: options.idle_timeout,
             flush_all: options.flush_all,
             pending_flush: options.pending_flush.clone(),
             connections_max: options.connections_max.get(),

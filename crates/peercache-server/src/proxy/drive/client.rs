@@ -73,8 +73,7 @@ pub(super) fn poll_write(worker: &Worker, id: u32, client: &Client, cx: &mut Con
         let written = Pin::new(&mut **client.stream.borrow_mut()).poll_write(cx, unsent);
         match ready!(written) {
             Ok(bytes) if bytes > 0 => {
-                session.note_sent(bytes);
-                hub.note_written(bytes);
+                hub.note_written(id, bytes);
             }
             _ => {
                 hub.client_gone(id);
