@@ -8,7 +8,7 @@ use std::future::Future;
 use std::io::{self, Write};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use thiserror::Error;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -19,6 +19,12 @@ const TOO_MANY: &[u8] = b"ERROR Too many open connections\r\n";
 /// How long to wait when accepting fails, which mostly means that there are no descriptors left: the
 /// connection stays ready, so trying again at once would only burn the processor.
 const ACCEPT_RETRY: Duration = Duration::from_millis(20);
+
+/// How long the log is silent about connections that cannot be accepted.
+const COMPLAINT_PAUSE: Duration = Duration::from_secs(60);
+
+/// What to do about them.
+const ACCEPT_ADVICE: &str = "raise `ulimit -n`, or allow fewer connections";
 
 /// Why a server stopped before it was told to.
 #[derive(Debug, Error)]
@@ -78,11 +84,17 @@ pub(crate) async fn serve(
 
 async fn accept(accepting: Accepting, welcome: Arc<Welcome>) -> Infallible {
     let gauges = &welcome.gauges;
+    let mut complained: Option<Instant> = None;
     loop {
         let socket = match accepting.accept().await {
             Ok(socket) => socket,
             Err(error) => {
-                tracing::warn!(%error, "cannot accept a connection");
+                // It fails again at every try until somebody leaves; the log need not hear of each.
+                if complained.is_none_or(|at| at.elapsed() > COMPLAINT_PAUSE) {
+                    let connections = gauges.connections.load(Relaxed);
+                    tracing::warn!(%error, connections, "cannot accept connections, which wait: {ACCEPT_ADVICE}");
+                    complained = Some(Instant::now());
+                }
                 tokio::time::sleep(ACCEPT_RETRY).await;
                 continue;
             }

@@ -6,6 +6,7 @@
 //! is to send is left in buffers and noted as dirty; whoever owns the sockets sends it once, after all that
 //! was ready has been taken in. That is the only flush.
 
+use super::complaints::Complaints;
 use super::core::{Core, Todo};
 use super::counts::Counts;
 use super::flush::Note;
@@ -51,6 +52,8 @@ pub(crate) struct Hub {
     pub(super) next_request: u32,
     /// Nothing is begun while the network changes.
     pub(super) is_changing: bool,
+    /// What was said about clients.
+    pub(super) complaints: Complaints,
     /// Changes of the flush that is pending.
     pub(super) notes: VecDeque<Note>,
 }
@@ -89,6 +92,7 @@ impl Hub {
             dirty_peers: Vec::new(),
             shared,
             next_request: 0,
+            complaints: Complaints::default(),
             is_changing: false,
             notes: VecDeque::new(),
         }
@@ -106,7 +110,8 @@ impl Hub {
 
     /// A client has come.
     pub(crate) fn open_session(&mut self, client: String) -> u32 {
-        self.core.sessions.insert(Session::new(client)) as u32
+        let session = Session::new(client, self.core.known.now);
+        self.core.sessions.insert(session) as u32
     }
 
     /// A session.
@@ -158,7 +163,12 @@ impl Hub {
     }
 
     /// So many bytes were sent to a client.
-    pub(crate) fn note_written(&mut self, bytes: usize) {
+    pub(crate) fn note_written(&mut self, id: u32, bytes: usize) {
+        let now = self.core.known.now;
+        if let Some(session) = self.session(id) {
+            session.note_sent(bytes);
+            session.active_at = now;
+        }
         self.core.counts.bytes_written += bytes as u64;
     }
 
@@ -305,11 +315,6 @@ impl Hub {
     /// Whether whoever heals has to look; asked once.
     pub(crate) fn take_stirred(&mut self) -> bool {
         std::mem::take(&mut self.core.stirred)
-    }
-
-    /// How long a client may say nothing.
-    pub(crate) fn idle_timeout(&self) -> Option<Duration> {
-        self.shared.idle_timeout
     }
 
     /// Makes the counts readable for others.

@@ -60,7 +60,9 @@ impl Hub {
     /// A client sent something.
     pub(crate) fn client_input(&mut self, id: u32, input: &[u8]) {
         self.core.counts.bytes_read += input.len() as u64;
+        let now = self.core.known.now;
         let Some(session) = self.session(id) else { return };
+        session.active_at = now;
         if session.stage != Stage::Open {
             return;
         }
@@ -126,7 +128,14 @@ impl Hub {
                     began
                 }
                 Decoded::Close { answer, reason } => {
-                    tracing::info!(client = session.client, "closing a connection: {}", reason.as_str());
+                    if self.complaints.is_due(reason, now) {
+                        let client = self.session(id).map(|session| session.client.as_str());
+                        tracing::warn!(
+                            client,
+                            "closing a connection, and others like it: {}",
+                            reason.as_str()
+                        );
+                    }
                     if let Some(answer) = answer {
                         self.say(id, answer);
                     }

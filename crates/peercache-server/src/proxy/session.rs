@@ -63,6 +63,8 @@ pub(crate) struct Session {
     /// Bytes of answers that wait for their turn.
     waiting_bytes: usize,
     pub(crate) stage: Stage,
+    /// When its client last sent or took something.
+    pub(crate) active_at: Duration,
     /// Since when a request waits for room or for its turn.
     pub(crate) parked_at: Option<Duration>,
     /// The place of the write that waits for its turn, and whether that has come (P-16).
@@ -79,7 +81,7 @@ pub(crate) struct Session {
 
 impl Session {
     /// A conversation that has not begun.
-    pub(crate) fn new(client: String) -> Self {
+    pub(crate) fn new(client: String, now: Duration) -> Self {
         Self {
             held: Vec::new(),
             bytes_needed: 0,
@@ -90,6 +92,7 @@ impl Session {
             sent: 0,
             waiting_bytes: 0,
             stage: Stage::Open,
+            active_at: now,
             parked_at: None,
             ticket: None,
             keys_begun: 0,

@@ -40,10 +40,10 @@ impl Shared {
             published: (0..workers).map(|_| Published::default()).collect(),
             started: Instant::now(),
             admin_commands: options.admin_commands,
+            idle_timeout: options.idle_timeout,
             flush_all: options.flush_all,
             pending_flush: options.pending_flush.clone(),
             connections_max: options.connections_max.get(),
-            idle_timeout: options.idle_timeout,
             listen,
             reset_at: Mutex::new(Counts::default()),
         }

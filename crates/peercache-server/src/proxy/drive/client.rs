@@ -35,7 +35,6 @@ fn poll(worker: &Worker, id: u32, client: &Client, cx: &mut Context<'_>) -> Poll
         match ready!(read) {
             Ok(()) if buffer.filled().is_empty() => worker.with_hub(|hub| hub.client_ended(id)),
             Ok(()) => {
-                client.silent_looks.set(0);
                 worker.with_hub(|hub| hub.client_input(id, buffer.filled()));
                 if buffer.filled().len() == READ_BYTES_MAX {
                     // There may be more; others have their turn first.
@@ -74,8 +73,7 @@ pub(super) fn poll_write(worker: &Worker, id: u32, client: &Client, cx: &mut Con
         let written = Pin::new(&mut **client.stream.borrow_mut()).poll_write(cx, unsent);
         match ready!(written) {
             Ok(bytes) if bytes > 0 => {
-                session.note_sent(bytes);
-                hub.note_written(bytes);
+                hub.note_written(id, bytes);
             }
             _ => {
                 hub.client_gone(id);

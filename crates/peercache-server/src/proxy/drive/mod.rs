@@ -8,11 +8,11 @@
 mod change;
 mod client;
 mod flush;
-mod idle;
 mod peer;
 
 use super::changer::Changes;
 use super::hub::Hub;
+use super::idle;
 use super::orders::Orders;
 use crate::door::{Intake, Seat, Socket};
 use flush::{Flusher, Outgoing};
@@ -48,8 +48,6 @@ struct Client {
     is_blocked: Cell<bool>,
     /// The session is over.
     is_over: Cell<bool>,
-    /// How many looks in a row have found that it said nothing.
-    silent_looks: Cell<u8>,
     _seat: Seat,
 }
 
@@ -147,6 +145,7 @@ impl Worker {
 pub(crate) async fn run(hub: Hub, network: Arc<Network>, changes: Changes, mut intake: Intake) {
     let (orders, number) = hub.orders();
     let unmet = hub.topology().peers().len();
+    let idle_timeout = hub.shared.idle_timeout;
     let worker = Rc::new(Worker {
         hub: RefCell::new(hub),
         network,
@@ -167,7 +166,9 @@ pub(crate) async fn run(hub: Hub, network: Arc<Network>, changes: Changes, mut i
     tasks.spawn_local(listen_for_turns(Rc::clone(&worker), orders, number));
     tasks.spawn_local(change::follow(Rc::clone(&worker), changes));
     tasks.spawn_local(keep_notes(Rc::clone(&worker)));
-    tasks.spawn_local(idle::end_idle(Rc::clone(&worker)));
+    if let Some(timeout) = idle_timeout {
+        tasks.spawn_local(end_idle(Rc::clone(&worker), timeout));
+    }
     // Versions that clients bring along mean something only of a peer that was met (P-17).
     while worker.unmet.get() > 0 {
         worker.met.notified().await;
@@ -195,10 +196,10 @@ fn open(socket: Socket) -> io::Result<(Box<dyn Duplex>, String)> {
 }
 
 fn welcome(worker: &Rc<Worker>, stream: Box<dyn Duplex>, name: String, seat: Seat) {
-    let id = worker.hub.borrow_mut().open_session(name);
+    let id = worker.with_hub(|hub| hub.open_session(name));
     let stream = RefCell::new(stream);
-    let (is_blocked, is_over, silent_looks) = (Cell::new(false), Cell::new(false), Cell::new(0));
-    let client = Rc::new(Client { stream, is_blocked, is_over, silent_looks, _seat: seat });
+    let (is_blocked, is_over) = (Cell::new(false), Cell::new(false));
+    let client = Rc::new(Client { stream, is_blocked, is_over, _seat: seat });
     let mut clients = worker.clients.borrow_mut();
     let places = clients.len().max(id as usize + 1);
     clients.resize(places, None);
@@ -212,6 +213,14 @@ async fn listen_for_turns(worker: Rc<Worker>, orders: Arc<Orders>, number: usize
     loop {
         orders.filled(number).await;
         worker.with_hub(Hub::look_at_granted);
+    }
+}
+
+/// Hangs up on clients that say nothing for `timeout`.
+async fn end_idle(worker: Rc<Worker>, timeout: Duration) {
+    loop {
+        tokio::time::sleep(idle::pause(timeout)).await;
+        worker.with_hub(|hub| hub.end_idle(timeout));
     }
 }
 

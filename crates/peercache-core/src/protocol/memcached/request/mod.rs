@@ -94,6 +94,10 @@ pub enum Reason {
     BinaryProtocol,
     /// A web request; its body could be made of commands.
     Http,
+    /// The beginning of an encrypted connection.
+    Tls,
+    /// Redis's protocol; its arguments stand on lines of their own, where they would be commands.
+    Redis,
     /// A line longer than is allowed.
     LineTooLong,
     /// A command with a body whose length could not be read.
@@ -105,8 +109,14 @@ impl Reason {
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
-            Self::BinaryProtocol => "it speaks memcached's binary protocol, which is not supported",
+            Self::BinaryProtocol => {
+                "it speaks memcached's binary protocol, which is not supported: choose the text protocol in the \
+                 client (pylibmc: binary=False; php-memcached: OPT_BINARY_PROTOCOL off; spymemcached: \
+                 Protocol.TEXT)"
+            }
             Self::Http => "it sent a web request",
+            Self::Tls => "it begins with TLS, which is not spoken here: turn TLS off in the client",
+            Self::Redis => "it speaks Redis's protocol: use a client for memcached",
             Self::LineTooLong => "it sent a line that is too long",
             Self::BodyLengthUnknown => "the length of a body could not be read",
         }
@@ -286,6 +296,10 @@ pub fn decode<'a>(input: &'a [u8], limits: &Limits) -> Decoded<'a> {
     if input.first() == Some(&0x80) {
         return Decoded::Close { answer: None, reason: Reason::BinaryProtocol };
     }
+    // The first record of a connection is a handshake; what is behind its header may look like anything.
+    if input.starts_with(b"\x16\x03") {
+        return Decoded::Close { answer: None, reason: Reason::Tls };
+    }
     let line_bytes_max = line_bytes_max(input);
     let window = &input[..input.len().min(line_bytes_max + 1)];
     let Some(end) = memchr(b'\n', window) else {
@@ -379,11 +393,19 @@ const fn admin_verb(word: &[u8]) -> Option<AdminVerb> {
     })
 }
 
-/// A web page can make a browser send a request to any port; what such a request carries is never executed.
+/// A web page can make a browser send a request to any port, and a client may have the wrong port; what such a
+/// request carries is never executed.
 fn unknown<'a>(line: &Line<'a>) -> Decoded<'a> {
     let last = line.text.rsplit(|&byte| byte == b' ').find(|word| !word.is_empty()).unwrap_or_default();
     if line.words.count() > 1 && last.starts_with(b"HTTP/") {
         return Decoded::Close { answer: None, reason: Reason::Http };
+    }
+    if let [b'*', count @ ..] = line.text
+        && !count.is_empty()
+        && count.iter().all(u8::is_ascii_digit)
+    {
+        let answer = Some("-ERR this is memcached's protocol and not Redis's");
+        return Decoded::Close { answer, reason: Reason::Redis };
     }
     line.refused(ERROR)
 }
