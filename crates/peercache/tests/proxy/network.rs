@@ -122,6 +122,11 @@ impl Network {
         self.peers.iter().filter_map(|peer| Some(peer.connect().get(key)?.data)).collect()
     }
 
+    /// Whether a delayed flush is to come.
+    pub(crate) fn is_flush_pending(&self) -> bool {
+        self.folder.path().join("state/flush/main.json").exists()
+    }
+
     /// Whether some process has an outage of a peer on disk.
     pub(crate) fn is_outage_recorded(&self, peer: &Peer) -> bool {
         let folder = self.folder.path().join("state/outage").join(&peer.id);
