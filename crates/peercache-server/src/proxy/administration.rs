@@ -95,6 +95,7 @@ fn settings(out: &mut Vec<u8>, hub: &Hub) {
     let policy = hub.core.known.topology.policy();
     stat(out, "listen", &hub.shared.listen.join(" "));
     stat_number(out, "maxconns", hub.shared.connections_max as u64);
+    stat_number(out, "idle_timeout", hub.shared.idle_timeout.map_or(0, |time| time.as_secs()));
     stat_number(out, "num_threads", hub.shared.published.len() as u64);
     stat_number(out, "item_size_max", policy.value_bytes_max as u64);
     stat(out, "cas_enabled", "yes");
@@ -117,6 +118,9 @@ fn peers(out: &mut Vec<u8>, hub: &Hub) {
         stat(out, &format!("{id}:address"), &peer.spec.address.to_string());
         stat(out, &format!("{id}:phase"), state.phase().as_str());
         stat(out, &format!("{id}:readable"), if state.is_readable() { "yes" } else { "no" });
+        stat(out, &format!("{id}:forgot"), if state.has_forgotten() { "yes" } else { "no" });
+        stat(out, &format!("{id}:engine"), peer.spec.engine.as_str());
+        stat_number(out, &format!("{id}:weight"), u64::from(peer.spec.weight.get()));
     }
 }
 
@@ -126,4 +130,9 @@ fn network(out: &mut Vec<u8>, hub: &Hub) {
     stat_number(out, "epoch", topology.epoch());
     stat_number(out, "peers", topology.peers().len() as u64);
     stat_number(out, "replication", u64::from(topology.replication().get()));
+    let states = topology.peers().iter().map(|peer| peer.cell.state());
+    let (live, readable) = (states.clone().filter(|state| state.is_live()), states);
+    stat_number(out, "live_peers", live.count() as u64);
+    stat_number(out, "readable_peers", readable.filter(|state| state.is_readable()).count() as u64);
+    stat(out, "on_down", topology.policy().on_down.as_str());
 }

@@ -185,7 +185,11 @@ impl Hub {
     pub(crate) fn sent(&mut self, id: u32) -> bool {
         let Some(session) = self.core.sessions.get_mut(id as usize) else { return true };
         session.is_dirty = false;
-        let may_begin = session.parked_at.is_some() && session.has_room() && !self.is_changing;
+        // A write that waits for others of its key is told when it may begin; asking would be asking
+        // without end.
+        let waits_for_turn = matches!(session.ticket, Some(Ticket::Waiting(_)));
+        let is_parked = session.parked_at.is_some() && !waits_for_turn;
+        let may_begin = is_parked && session.has_room() && !self.is_changing;
         if may_begin && !self.parked.contains(&id) {
             self.resume(id);
         }
@@ -301,6 +305,11 @@ impl Hub {
     /// Whether whoever heals has to look; asked once.
     pub(crate) fn take_stirred(&mut self) -> bool {
         std::mem::take(&mut self.core.stirred)
+    }
+
+    /// How long a client may say nothing.
+    pub(crate) fn idle_timeout(&self) -> Option<Duration> {
+        self.shared.idle_timeout
     }
 
     /// Makes the counts readable for others.

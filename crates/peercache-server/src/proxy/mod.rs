@@ -22,6 +22,7 @@ mod intake;
 mod known;
 mod many;
 mod meta;
+pub mod metrics;
 mod op;
 mod options;
 mod orders;

@@ -3,6 +3,7 @@
 use super::changer::{Changer, Changes};
 use super::drive;
 use super::hub::Hub;
+use super::metrics::Metrics;
 use super::options::Options;
 use super::shared::Shared;
 use crate::door::{self, BindError, Gauges, Listener, ServeError, Welcome, Worker, bind_tcp, bind_unix};
@@ -53,6 +54,12 @@ impl Proxy {
     #[must_use]
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.addresses
+    }
+
+    /// What can be seen of it from outside, while it serves.
+    #[must_use]
+    pub fn metrics(&self) -> Metrics {
+        Metrics::new(&self.network, &self.shared)
     }
 
     /// Changes its network while it serves.

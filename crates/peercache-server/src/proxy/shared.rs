@@ -5,7 +5,7 @@ use super::options::PendingFlush;
 use super::orders::Orders;
 use crate::door::Gauges;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// What the workers of a proxy share.
 #[derive(Debug)]
@@ -20,6 +20,8 @@ pub(crate) struct Shared {
     pub(crate) flush_all: bool,
     pub(crate) pending_flush: Option<Arc<dyn PendingFlush>>,
     pub(crate) connections_max: usize,
+    /// How long a client may say nothing; none is for ever.
+    pub(crate) idle_timeout: Option<Duration>,
     pub(crate) listen: Vec<String>,
     /// What had been counted when a client last said `stats reset`.
     reset_at: Mutex<Counts>,
@@ -41,6 +43,7 @@ impl Shared {
             flush_all: options.flush_all,
             pending_flush: options.pending_flush.clone(),
             connections_max: options.connections_max.get(),
+            idle_timeout: options.idle_timeout,
             listen,
             reset_at: Mutex::new(Counts::default()),
         }

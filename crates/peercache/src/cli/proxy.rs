@@ -2,7 +2,7 @@
 
 use super::signals::Signals;
 use super::{Context, Ended, words};
-use crate::fleet::Serving;
+use crate::fleet::{ServeWish, Serving};
 use crate::output::Failure;
 use crate::settings::ProxySettings;
 use anyhow::Result;
@@ -20,6 +20,7 @@ const UNIX_SOCKET_MODE: u32 = 0o700;
 
 /// Serve a network to any memcached client; Ctrl-C ends it
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
 pub(super) struct ProxyCommand {
     /// The network
     network: NetworkName,
@@ -38,6 +39,9 @@ pub(super) struct ProxyCommand {
     /// Close connections that say nothing for so long [default: the setting idle_timeout_s, never]
     #[arg(long, value_name = "SECONDS", value_parser = words::count::<NonZeroU32>)]
     idle_timeout: Option<NonZeroU32>,
+    /// Where metrics are shown to Prometheus, at /metrics [default: the setting metrics, nowhere]
+    #[arg(long, value_name = "HOST:PORT")]
+    metrics: Option<SocketAddr>,
     /// Listen on addresses that other machines reach, where anybody can read and change everything
     #[arg(long)]
     insecure: bool,
@@ -55,12 +59,22 @@ pub(super) struct ProxyCommand {
 impl ProxyCommand {
     pub(super) async fn run(self, context: &Context) -> Result<Ended> {
         let mut signals = Signals::install()?;
-        let options = self.options(&context.settings.proxy)?;
         let (state, settings) = (&context.state, &context.settings);
-        let serving = Serving::open(state, settings, &self.network, options, self.left_by_up)?;
-        context.output.result(&serving.record, || {
-            let listen = serving.record.listen.join(", ");
-            format!("network {} is served on {listen}; Ctrl-C ends it\n", self.network)
+        let wish = ServeWish {
+            options: self.options(&settings.proxy)?,
+            metrics: self.metrics.or(settings.proxy.metrics),
+            left_by_up: self.left_by_up,
+        };
+        if let Some(metrics) = wish.metrics.filter(|_| !self.insecure) {
+            refuse_unless_local(&metrics)?;
+        }
+        let serving = Serving::open(state, settings, &self.network, wish)?;
+        let record = &serving.record;
+        context.output.result(record, || {
+            let metrics = record.metrics.iter().map(|at| format!("metrics are at http://{at}/metrics\n"));
+            let metrics: String = metrics.collect();
+            let listen = record.listen.join(", ");
+            format!("{metrics}network {} is served on {listen}; Ctrl-C ends it\n", self.network)
         })?;
         serving.serve(signals.next()).await?;
         Ok(Ended::Done)

@@ -17,7 +17,7 @@ pub(crate) use attached::{record_attached, refuse_known};
 pub(crate) use connect::{Connected, connect, read_network, topology, unknown_network};
 pub(crate) use look::{Condition, condition, look};
 pub(crate) use proxies::{running_proxies, start_proxy, stop_proxy};
-pub(crate) use serve::Serving;
+pub(crate) use serve::{ServeWish, Serving};
 pub(crate) use start::{Engines, Interrupt, Interrupted, StartWish, Started, start, start_all, together};
 pub(crate) use stop::{Stop, stop, stop_all};
 

@@ -2,18 +2,21 @@
 //! number of copies, the on-down policy. No client notices more than a moment's wait.
 
 use super::connect::{Definition, read_network, unreadable_ledger};
-use crate::output::sentence;
+use crate::output::{Failure, sentence};
 use crate::settings::Settings;
 use crate::state::{ProxyRecord, State};
 use anyhow::{Context, Result};
+use peercache_agent::exporter::{Exporter, process as process_metrics};
 use peercache_agent::supervise::ProcessIdentity;
 use peercache_client::Network;
 use peercache_control::{FolderWatch, Healer, Ledger};
 use peercache_core::spec::{NetworkName, NetworkSpec};
+use peercache_server::proxy::metrics::{Kind, Page};
 use peercache_server::proxy::{Changer, Options, PendingFlush, Proxy};
 use std::convert::Infallible;
 use std::future::Future;
 use std::io;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process;
 use std::sync::Arc;
@@ -24,6 +27,16 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// Where the kernel tells nothing: soon enough for somebody who waits for a command to take effect.
 const LOOK_OFTEN: Duration = Duration::from_millis(200);
+
+/// How a network is to be served.
+#[derive(Debug)]
+pub(crate) struct ServeWish {
+    pub(crate) options: Options,
+    /// Where metrics are asked, if anywhere.
+    pub(crate) metrics: Option<SocketAddr>,
+    /// See [`ProxyRecord::left_by_up`].
+    pub(crate) left_by_up: bool,
+}
 
 /// A network that clients can connect to. They are served by [`Self::serve`].
 #[derive(Debug)]
@@ -41,8 +54,7 @@ impl<'a> Serving<'a> {
         state: &'a State,
         settings: &'a Settings,
         name: &NetworkName,
-        options: Options,
-        left_by_up: bool,
+        ServeWish { options, metrics, left_by_up }: ServeWish,
     ) -> Result<Self> {
         let definition = define(state, settings, name)?;
         let network = Network::new(Arc::new(definition.topology()?));
@@ -53,6 +65,7 @@ impl<'a> Serving<'a> {
         let unix = options.unix_sockets.iter().map(|socket| socket.path.display().to_string());
         let unix: Vec<_> = unix.collect();
         let proxy = Proxy::bind(Arc::clone(&network), options)?;
+        let metrics = metrics.map(|address| show_metrics(address, &proxy)).transpose()?;
         let listen = proxy.addresses().iter().map(ToString::to_string).chain(unix).collect();
         let this = ProcessIdentity::of(process::id())?.context("this process is not to be found")?;
         let changer = proxy.changer();
@@ -60,6 +73,7 @@ impl<'a> Serving<'a> {
         let follower = Follower { state, settings, network, healer, spec, changer };
         let mut record = ProxyRecord::new(this, name.clone(), listen);
         record.left_by_up = left_by_up;
+        record.metrics = metrics.map(|address| address.to_string());
         super::proxies::write_down(state, &record)?;
         Ok(Self { record, proxy, follower })
     }
@@ -84,6 +98,32 @@ impl<'a> Serving<'a> {
         super::proxies::strike_out(state, &record)?;
         served
     }
+}
+
+/// Shows the proxy's metrics from now on; tells where.
+fn show_metrics(address: SocketAddr, proxy: &Proxy) -> Result<SocketAddr> {
+    let failed = |error: io::Error| {
+        let sentence = match error.kind() {
+            io::ErrorKind::AddrInUse => format!("{address} is in use by another program"),
+            _ => format!("metrics cannot be shown on {address}: {error}"),
+        };
+        Failure::new(sentence, "--metrics takes another address")
+    };
+    let exporter = Exporter::bind(address).map_err(failed)?;
+    let bound = exporter.address().map_err(failed)?;
+    let metrics = proxy.metrics();
+    let page = move || {
+        let mut page = Page::default();
+        metrics.write(&mut page);
+        let family =
+            ("peercache_process_resident_memory_bytes", Kind::Gauge, "Memory of the process in RAM.");
+        process_metrics::resident_bytes().into_iter().for_each(|bytes| page.single(family, &[], bytes));
+        let family = ("peercache_process_open_fds", Kind::Gauge, "File descriptors that are open.");
+        process_metrics::open_descriptors().into_iter().for_each(|open| page.single(family, &[], open));
+        page.into_text()
+    };
+    exporter.serve(page).map_err(failed)?;
+    Ok(bound)
 }
 
 fn define(state: &State, settings: &Settings, name: &NetworkName) -> Result<Definition> {

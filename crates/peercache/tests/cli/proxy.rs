@@ -77,14 +77,16 @@ fn peers_come_and_go_and_no_client_notices() {
         for (epoch, change) in (2..).zip(changes) {
             let before = done.load(Relaxed);
             wait_for("some load", || {
-                done.load(Relaxed) > before + 200 || clients.iter().any(|c| c.is_finished())
+                done.load(Relaxed) > before + 200
+                    || clients.iter().any(std::thread::ScopedJoinHandle::is_finished)
             });
             world.good(&format!("network {change}"));
             wait_for_epoch(&mut asking, epoch);
         }
         let before = done.load(Relaxed);
         wait_for("more load", || {
-            done.load(Relaxed) > before + 200 || clients.iter().any(|c| c.is_finished())
+            done.load(Relaxed) > before + 200
+                || clients.iter().any(std::thread::ScopedJoinHandle::is_finished)
         });
         is_over.store(true, Relaxed);
         for client in clients {
@@ -227,4 +229,26 @@ fn a_proxy_that_was_killed_is_not_listed() {
     let again = Running::of(&world, "");
     assert_eq!(world.json("network show main")["proxies"][0]["listen"][0], again.address.as_str());
     assert!(!is_there(world.state().join(format!("proxy/{pid}.json"))));
+}
+
+#[test]
+fn a_client_that_says_nothing_for_too_long_is_let_go_and_one_that_talks_stays() {
+    let world = World::new();
+    network_of(&world, "p0", 1);
+    let proxy = Running::of(&world, "--idle-timeout 1");
+    let (mut silent, mut talking) = (proxy.client(), proxy.client());
+    assert_eq!(silent.set("k", "v").unwrap(), "STORED");
+    wait_for("the silent one to be let go", || talking.stat("", "curr_connections") == "1");
+    assert!(silent.ask("mn").is_err());
+    assert_eq!(talking.get("k").unwrap(), "v");
+}
+
+#[test]
+fn other_machines_are_not_let_in_by_accident() {
+    let world = World::new();
+    network_of(&world, "p0", 1);
+    for how in ["--listen 0.0.0.0:0", "--metrics 0.0.0.0:0"] {
+        let ran = world.bad(&format!("proxy main {how}"), &["0.0.0.0:0", "other machines"]);
+        assert!(ran.err.contains("--insecure"), "{ran:?}");
+    }
 }

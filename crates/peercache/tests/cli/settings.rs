@@ -44,3 +44,19 @@ fn a_wrong_value_names_the_setting_and_its_source() {
     let ran = Ran::of(world.bare("--config nowhere.toml peer list").output().unwrap());
     ran.assert_failed(&["nowhere.toml cannot be read"]);
 }
+
+#[test]
+fn a_proxy_is_set_up_by_settings_and_flags_prevail() {
+    let world = World::new();
+    fs::write(world.path("peercache.toml"), "listen = \"127.0.0.1:11999\"\nidle_timeout_s = 60\n").unwrap();
+    let mut command = world.bare("-o json config show");
+    let out = command.env("PEERCACHE_PROXY_WORKERS", "2").output().unwrap();
+    let show: serde_json::Value = serde_json::from_slice(&out.stdout).unwrap();
+    let of = |key: &str| (show[key]["value"].as_str().unwrap(), show[key]["source"].as_str().unwrap());
+    assert_eq!(of("listen"), ("127.0.0.1:11999", "peercache.toml:1"));
+    assert_eq!(of("idle_timeout_s"), ("60", "peercache.toml:2"));
+    assert_eq!(of("proxy_workers"), ("2", "environment PEERCACHE_PROXY_WORKERS"));
+    assert_eq!((of("connections_max"), of("metrics")), (("10000", "default"), ("none", "default")));
+    let ran = Ran::of(world.command("peer list").env("PEERCACHE_LISTEN", "localhost").output().unwrap());
+    ran.assert_failed(&["listen", "\"localhost\"", "environment PEERCACHE_LISTEN"]);
+}

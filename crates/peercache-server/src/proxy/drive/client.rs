@@ -35,6 +35,7 @@ fn poll(worker: &Worker, id: u32, client: &Client, cx: &mut Context<'_>) -> Poll
         match ready!(read) {
             Ok(()) if buffer.filled().is_empty() => worker.with_hub(|hub| hub.client_ended(id)),
             Ok(()) => {
+                client.silent_looks.set(0);
                 worker.with_hub(|hub| hub.client_input(id, buffer.filled()));
                 if buffer.filled().len() == READ_BYTES_MAX {
                     // There may be more; others have their turn first.

@@ -8,6 +8,7 @@
 mod change;
 mod client;
 mod flush;
+mod idle;
 mod peer;
 
 use super::changer::Changes;
@@ -47,6 +48,8 @@ struct Client {
     is_blocked: Cell<bool>,
     /// The session is over.
     is_over: Cell<bool>,
+    /// How many looks in a row have found that it said nothing.
+    silent_looks: Cell<u8>,
     _seat: Seat,
 }
 
@@ -164,6 +167,7 @@ pub(crate) async fn run(hub: Hub, network: Arc<Network>, changes: Changes, mut i
     tasks.spawn_local(listen_for_turns(Rc::clone(&worker), orders, number));
     tasks.spawn_local(change::follow(Rc::clone(&worker), changes));
     tasks.spawn_local(keep_notes(Rc::clone(&worker)));
+    tasks.spawn_local(idle::end_idle(Rc::clone(&worker)));
     // Versions that clients bring along mean something only of a peer that was met (P-17).
     while worker.unmet.get() > 0 {
         worker.met.notified().await;
@@ -193,8 +197,8 @@ fn open(socket: Socket) -> io::Result<(Box<dyn Duplex>, String)> {
 fn welcome(worker: &Rc<Worker>, stream: Box<dyn Duplex>, name: String, seat: Seat) {
     let id = worker.hub.borrow_mut().open_session(name);
     let stream = RefCell::new(stream);
-    let (is_blocked, is_over) = (Cell::new(false), Cell::new(false));
-    let client = Rc::new(Client { stream, is_blocked, is_over, _seat: seat });
+    let (is_blocked, is_over, silent_looks) = (Cell::new(false), Cell::new(false), Cell::new(0));
+    let client = Rc::new(Client { stream, is_blocked, is_over, silent_looks, _seat: seat });
     let mut clients = worker.clients.borrow_mut();
     let places = clients.len().max(id as usize + 1);
     clients.resize(places, None);

@@ -3,7 +3,7 @@
 use crate::cli::proxy::options;
 use crate::cli::{Context, Ended};
 use crate::client::Client;
-use crate::fleet::{Serving, start_proxy};
+use crate::fleet::{ServeWish, Serving, start_proxy};
 use crate::state::ProxyRecord;
 use anyhow::{Context as _, Result};
 use peercache_core::spec::NetworkName;
@@ -34,7 +34,8 @@ impl<'a> Served<'a> {
             Some(listen) if detach => Self::Elsewhere(start_proxy(state, settings, network, listen).await?),
             Some(listen) => {
                 let options = options(&settings.proxy, vec![listen])?;
-                Self::Here(Box::new(Serving::open(state, settings, network, options, false)?))
+                let wish = ServeWish { options, metrics: settings.proxy.metrics, left_by_up: false };
+                Self::Here(Box::new(Serving::open(state, settings, network, wish)?))
             }
             None if detach => Self::NotAtAll(None),
             None => Self::NotAtAll(Some(context.connect(network)?.client)),
