@@ -2,7 +2,7 @@
 
 use crate::network::{Network, wait_for};
 use crate::wire::{Conn, set_command};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// How much of a life may be lost, in seconds, on a machine that is busy.
 const SLACK_S: i64 = 4;
@@ -51,6 +51,67 @@ fn p18_a_flush_reaches_a_peer_that_hangs_when_it_returns() {
     assert_eq!(count(&mut network.peers[0].connect()), 0);
     fill(&mut conn);
     assert_eq!(count(&mut network.peers[0].connect()), 400);
+}
+
+#[test]
+fn p18_a_delayed_flush_empties_every_peer_when_its_time_has_come() {
+    let network = Network::of(2, 2);
+    let proxy = network.proxy("");
+    let mut conn = proxy.connect();
+    fill(&mut conn);
+    let start = Instant::now();
+    assert_eq!(conn.ask("flush_all 2"), "OK");
+    wait_for("the flush", || count(&mut conn) == 0);
+    // Daemons count in whole seconds.
+    assert!(start.elapsed() >= Duration::from_secs(1), "{:?}", start.elapsed());
+    assert!(network.peers.iter().all(|peer| count(&mut peer.connect()) == 0));
+}
+
+/// A daemon that is told of a delayed flush forgets the one before.
+#[test]
+fn p18_a_delayed_flush_brings_nothing_back_that_was_flushed() {
+    let network = Network::of(2, 2);
+    let proxy = network.proxy("");
+    let mut conn = proxy.connect();
+    fill(&mut conn);
+    assert_eq!(conn.ask("flush_all"), "OK");
+    assert_eq!(conn.ask("flush_all 100"), "OK");
+    assert_eq!(count(&mut conn), 0);
+    assert!(network.peers.iter().all(|peer| count(&mut peer.connect()) == 0));
+}
+
+#[test]
+fn p18_a_delayed_flush_outlives_its_proxy_and_reaches_a_peer_that_hangs() {
+    let network = Network::of(2, 2);
+    let proxy = network.proxy("");
+    let mut conn = proxy.connect();
+    fill(&mut conn);
+    assert_eq!(conn.ask("flush_all 1"), "OK");
+    proxy.kill();
+    network.peers[0].hang();
+    let proxy = network.proxy("");
+    let mut conn = proxy.connect();
+    wait_for("the flush", || count(&mut conn) == 0);
+    network.peers[0].go_on();
+    wait_for("the peer to be back", || {
+        assert_eq!(count(&mut conn), 0);
+        conn.stats("peers")["p0:readable"] == "yes"
+    });
+    assert_eq!(count(&mut network.peers[0].connect()), 0);
+}
+
+#[test]
+fn p18_a_flush_at_once_cancels_a_delayed_one() {
+    let network = Network::of(2, 2);
+    let proxy = network.proxy("");
+    let mut conn = proxy.connect();
+    assert_eq!(conn.ask("flush_all 1000"), "OK");
+    assert!(network.is_flush_pending());
+    assert_eq!(conn.ask("flush_all"), "OK");
+    wait_for("the delayed one to be cancelled", || !network.is_flush_pending());
+    conn.send("flush_all 1000 noreply\r\nflush_all noreply\r\nmn\r\n");
+    assert_eq!(conn.line(), "MN");
+    wait_for("the delayed one to be cancelled", || !network.is_flush_pending());
 }
 
 /// Checks what `mg` tells of a key in both copies: its flags, and the seconds that it has left.

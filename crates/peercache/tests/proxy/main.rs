@@ -7,6 +7,7 @@
 
 mod checker;
 mod everywhere;
+mod held_up;
 mod hung;
 mod killed;
 mod leader;

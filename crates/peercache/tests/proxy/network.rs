@@ -122,6 +122,11 @@ impl Network {
         self.peers.iter().filter_map(|peer| Some(peer.connect().get(key)?.data)).collect()
     }
 
+    /// Whether a delayed flush is to come.
+    pub(crate) fn is_flush_pending(&self) -> bool {
+        self.folder.path().join("state/flush/main.json").exists()
+    }
+
     /// Whether some process has an outage of a peer on disk.
     pub(crate) fn is_outage_recorded(&self, peer: &Peer) -> bool {
         let folder = self.folder.path().join("state/outage").join(&peer.id);
@@ -156,14 +161,7 @@ impl Peer {
 
     /// SIGSTOP, until all of it stands still.
     pub(crate) fn hang(&self) {
-        let pid = self.child.borrow().id();
-        signal(pid, Signal::STOP);
-        wait_for("every thread to stop", || {
-            fs::read_dir(format!("/proc/{pid}/task")).unwrap().all(|thread| {
-                let stat = fs::read_to_string(thread.unwrap().path().join("stat")).unwrap();
-                stat.rsplit(')').next().is_some_and(|rest| rest.trim_start().starts_with('T'))
-            })
-        });
+        hang(self.child.borrow().id());
     }
 
     /// SIGCONT.
@@ -202,11 +200,26 @@ impl Proxy {
         Conn::to(&self.address)
     }
 
+    /// What it has logged.
+    pub(crate) fn log(&self) -> String {
+        fs::read_to_string(&self.log).unwrap()
+    }
+
     /// Waits until this proxy reads from a peer, or until it does not.
     pub(crate) fn wait_until_readable(&self, peer: &Peer, readable: bool) {
         let (mut conn, name) = (self.connect(), format!("{}:readable", peer.id));
         let expected = if readable { "yes" } else { "no" };
         wait_for(&format!("{name} to be {expected}"), || conn.stats("peers")[&name] == expected);
+    }
+
+    /// SIGSTOP, until all of it stands still.
+    pub(crate) fn hang(&self) {
+        hang(self.child.id());
+    }
+
+    /// SIGCONT.
+    pub(crate) fn go_on(&self) {
+        signal(self.child.id(), Signal::CONT);
     }
 
     /// `kill -9`, until it is gone.
@@ -253,6 +266,16 @@ fn serve(port: u16) -> Option<Child> {
         serves || child.try_wait().unwrap().is_some()
     });
     serves.then_some(child)
+}
+
+fn hang(pid: u32) {
+    signal(pid, Signal::STOP);
+    wait_for("every thread to stop", || {
+        fs::read_dir(format!("/proc/{pid}/task")).unwrap().all(|thread| {
+            let stat = fs::read_to_string(thread.unwrap().path().join("stat")).unwrap();
+            stat.rsplit(')').next().is_some_and(|rest| rest.trim_start().starts_with('T'))
+        })
+    });
 }
 
 fn signal(pid: u32, signal: Signal) {
