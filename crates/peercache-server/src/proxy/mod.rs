@@ -27,6 +27,7 @@ mod meta;
 mod op;
 mod options;
 mod orders;
+mod pace;
 mod say;
 mod serve;
 mod session;
