@@ -84,12 +84,13 @@ impl Hub {
     pub(super) fn ask_many(&mut self, token: Token) {
         let Self { core, peers, by_peer, is_changing, .. } = self;
         let Some(session) = core.sessions.get_mut(token.session as usize) else { return };
+        let keys_max = session.values.at_once();
         let Some(Slot { work: Work::Many(many), .. }) = session.slot(token.slot) else { return };
         if !many.wants_asking() && many.is_window_done() && many.has_more() {
             if *is_changing {
                 return;
             }
-            if !many.open_window(&core.known) {
+            if !many.open_window(&core.known, keys_max) {
                 many.nobody_there();
             }
         }

@@ -267,7 +267,7 @@ impl Core {
     /// A multiget heard of keys: asks on, writes a window, or ends.
     pub(crate) fn look_at_many(&mut self, token: Token) {
         let Some(session) = self.sessions.get_mut(token.session as usize) else { return };
-        let (is_first, has_room) = (session.is_first(token.slot), session.has_room());
+        let (is_first, mut values) = (session.is_first(token.slot), session.values);
         let Some((slot, out)) = session.slot_and_out(token.slot) else { return };
         let Work::Many(many) = &mut slot.work else { return };
         if many.wants_asking() {
@@ -277,10 +277,12 @@ impl Core {
             return;
         }
         let target = if is_first && slot.answer.is_empty() { out } else { &mut slot.answer };
+        many.note_sizes(&mut values);
         many.write_window(target);
         if many.has_more() {
+            session.values = values;
             // Behind others, or while its client reads slowly, it goes on when there is room.
-            if is_first && has_room {
+            if is_first && session.has_room_to_write() {
                 self.todo.push(Todo::Many(token));
             }
             return self.mark(token.session);
@@ -293,6 +295,7 @@ impl Core {
         self.counts.get_hits += many.hits;
         self.counts.get_misses += many.misses;
         self.counts.errors += u64::from(many.trouble().is_some());
+        session.values = values;
         self.finish(token);
     }
 
@@ -302,6 +305,7 @@ impl Core {
         let is_first = session.is_first(token.slot);
         let Some((slot, out)) = session.slot_and_out(token.slot) else { return };
         let Work::One(one) = &slot.work else { return };
+        let unsent = out.len();
         if !say::uses_kept(one, answer) {
             slot.answer.clear();
         }
@@ -312,6 +316,8 @@ impl Core {
         // The keys of one `gat` are requests of their own with one end. Behind an error in their middle
         // nothing that is sent could be understood.
         slot.is_last = matches!(one.op, Op::GetAndTouch { last: false, .. }) && !say::uses_kept(one, answer);
+        let bytes = slot.answer.len() + session.out.len() - unsent;
+        session.answers.note(bytes);
         self.finish(token);
     }
 

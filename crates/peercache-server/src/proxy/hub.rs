@@ -427,7 +427,7 @@ impl Hub {
         let Some(session) = self.core.sessions.get_mut(id as usize) else { return };
         let slot = session.first_slot();
         let token = Token { session: id, slot, part: 0 };
-        let has_room = session.has_room();
+        let has_room = session.has_room_to_write();
         let waits = session.slot(slot).is_some_and(|slot| match &slot.work {
             Work::Many(many) => many.is_window_done() && many.has_more(),
             _ => false,

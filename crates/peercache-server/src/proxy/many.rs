@@ -5,6 +5,7 @@
 //! which goes on as its own gather says.
 
 use super::known::Known;
+use super::pace::Pace;
 use super::say;
 use peercache_core::key::Key;
 use peercache_core::protocol::memcached::reply::{self, Reply};
@@ -19,8 +20,8 @@ use std::time::Duration;
 /// Keys in one command to a peer (P-60).
 pub(crate) const PART_KEYS_MAX: usize = 64;
 
-/// Keys that are asked at a time.
-const WINDOW_KEYS: usize = 256;
+/// Keys that are asked at a time, at most.
+pub(crate) const WINDOW_KEYS_MAX: usize = 256;
 
 /// What the buffers of a multiget may have for the next one to use them, in bytes and in keys.
 const KEPT_BYTES_MAX: usize = 128 * 1024;
@@ -112,14 +113,16 @@ impl Many {
         self.window + self.keys.len() < self.ends.len()
     }
 
-    /// Plans the next keys; false where the network has no peers.
-    pub(crate) fn open_window(&mut self, known: &Known) -> bool {
+    /// Plans the next keys, `keys_max` at most; false where the network has no peers.
+    pub(crate) fn open_window(&mut self, known: &Known, keys_max: usize) -> bool {
+        // A client that takes its time between windows does not use up that of the peers.
+        self.deadline = known.request_deadline();
         self.window += self.keys.len();
         self.keys.clear();
         self.order.clear();
         self.parts.clear();
         self.values.clear();
-        let count = (self.ends.len() - self.window).min(WINDOW_KEYS);
+        let count = (self.ends.len() - self.window).min(keys_max);
         for number in 0..count {
             let name = self.name(number as u16);
             let plan = router::plan_reading(&known.topology, name, self.mode());
@@ -242,6 +245,13 @@ impl Many {
                     self.trouble = Some(known.why_unavailable(&self.keys[usize::from(number)].set));
                 }
             }
+        }
+    }
+
+    /// Notes the sizes of the window's values.
+    pub(crate) fn note_sizes(&self, values: &mut Pace) {
+        for found in self.keys.iter().map(|key| key.found) {
+            values.note(found.map_or(0, |(start, end)| (end - start) as usize));
         }
     }
 

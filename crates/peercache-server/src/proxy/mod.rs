@@ -28,6 +28,7 @@ pub mod metrics;
 mod op;
 mod options;
 mod orders;
+mod pace;
 mod say;
 mod serve;
 mod session;

@@ -6,7 +6,9 @@
 //! its last request has ended, because a write that was begun has to be carried to its verdict.
 
 use super::buffers::Buffers;
+use super::many::{PART_KEYS_MAX, WINDOW_KEYS_MAX};
 use super::orders::Place;
+use super::pace::Pace;
 use super::slot::{Slot, Work};
 use std::collections::VecDeque;
 use std::task::Waker;
@@ -14,6 +16,9 @@ use std::time::Duration;
 
 /// Requests in flight at which nothing new is begun.
 const IN_FLIGHT_MAX: usize = 1024;
+
+/// The same while the size of answers is not known.
+const IN_FLIGHT_AT_FIRST: usize = 16;
 
 /// Unsent bytes at which nothing new is begun.
 const OUT_BYTES_FULL: usize = 256 * 1024;
@@ -63,6 +68,10 @@ pub(crate) struct Session {
     /// Bytes of answers that wait for their turn.
     waiting_bytes: usize,
     pub(crate) stage: Stage,
+    /// How many requests are in flight at once.
+    pub(crate) answers: Pace,
+    /// How many keys of a multiget are.
+    pub(crate) values: Pace,
     /// When its client last sent or took something.
     pub(crate) active_at: Duration,
     /// Since when a request waits for room or for its turn.
@@ -92,6 +101,8 @@ impl Session {
             sent: 0,
             waiting_bytes: 0,
             stage: Stage::Open,
+            answers: Pace::new(IN_FLIGHT_AT_FIRST, IN_FLIGHT_MAX),
+            values: Pace::new(PART_KEYS_MAX, WINDOW_KEYS_MAX),
             active_at: now,
             parked_at: None,
             ticket: None,
@@ -105,7 +116,16 @@ impl Session {
     /// Whether a new request may be begun.
     #[inline]
     pub(crate) fn has_room(&self) -> bool {
-        self.slots.len() < IN_FLIGHT_MAX && self.out.len() - self.sent < OUT_BYTES_FULL
+        self.slots.len() < self.answers.at_once() && self.unsent() + self.waiting_bytes < OUT_BYTES_FULL
+    }
+
+    /// Whether more of what was begun may be written. Others wait behind it, so they do not count.
+    pub(crate) fn has_room_to_write(&self) -> bool {
+        self.unsent() < OUT_BYTES_FULL
+    }
+
+    fn unsent(&self) -> usize {
+        self.out.len() - self.sent
     }
 
     /// Whether more may be read from the client.
@@ -115,7 +135,7 @@ impl Session {
 
     /// Whether its client holds so much that it has to be cut.
     pub(crate) fn is_over_budget(&self) -> bool {
-        self.out.len() + self.waiting_bytes > HELD_BYTES_MAX
+        self.unsent() + self.waiting_bytes > HELD_BYTES_MAX
     }
 
     /// Whether everything that was begun has ended.
