@@ -1,11 +1,11 @@
 //! The proxy: memcached's clients are served by a network instead of a store.
 //!
 //! A [`Proxy`] is a set of workers, each a thread with connections of its own to every peer. What one worker
-//! does is a pure machine, the [`hub`]: it knows sessions and links and no sockets. The modules, in the order
-//! in which a request meets them: [`session`] holds a client's bytes and the order of its answers, [`intake`]
-//! takes requests in, [`op`] and [`meta`] say what is asked of replicas, [`ask`] asks, [`core`] hears what
-//! they answer, [`say`] tells the client. [`many`] and [`everywhere`] are requests for more than one key,
-//! [`changing`] is a change of the network beneath them all. [`drive`] moves the bytes.
+//! does is a pure machine, the `hub`: it knows sessions and links and no sockets. The modules, in the order
+//! in which a request meets them: `session` holds a client's bytes and the order of its answers, `intake`
+//! takes requests in, `op` and `meta` say what is asked of replicas, `ask` asks, `core` hears what
+//! they answer, `say` tells the client. `many` and `everywhere` are requests for more than one key,
+//! `changing` is a change of the network beneath them all. `drive` moves the bytes.
 
 mod administration;
 mod ask;
