@@ -156,10 +156,19 @@ const TESTS: &[Step] = &[
 ];
 
 /// The same tests on the code that users run: other timing, overflow wraps, debug assertions are gone.
-const LONGER: &[Step] = &[cargo(
-    "tests, release",
-    &["test", "--workspace", "--release", "--lib", "--bins", "--tests", "--examples", "--no-fail-fast"],
-)];
+const LONGER: &[Step] = &[
+    cargo(
+        "tests, release",
+        &["test", "--workspace", "--release", "--lib", "--bins", "--tests", "--examples", "--no-fail-fast"],
+    ),
+    Step {
+        name: "requests cut at every place",
+        work: Work::Cargo {
+            args: &["test", "--release", "-p", "peercache-server", "--test", "engine", "the_proxy"],
+            env: &[("PEERCACHE_CUTS", "48")],
+        },
+    },
+];
 
 /// Time by criterion, and instructions by callgrind, which no other load on the machine disturbs.
 const BENCHES: &[Step] =
