@@ -1,5 +1,5 @@
-//! Which troubles with clients are worth a line of the log: the first of its kind, and then one a minute. Whoever
-//! causes them could otherwise fill a disk.
+//! Which troubles with clients are worth a line of the log: the first of its kind, and then one a minute.
+//! Whoever causes them could otherwise fill a disk.
 
 use peercache_core::protocol::memcached::request::Reason;
 use std::time::Duration;

@@ -4,8 +4,8 @@ use crate::stage::PATIENCE;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 
-/// Asked behind a request; its answer is the end of the answers before it. An `mn` alone would not do, because
-/// values may hold that as well.
+/// Asked behind a request; its answer is the end of the answers before it. An `mn` alone would not do,
+/// because values may hold that as well.
 const MARK: &[u8] = b"delete mark 0 0\r\nmn\r\n";
 const MARKED: &[u8] = b"CLIENT_ERROR bad command line format.  Usage: delete <key> [noreply]\r\nMN\r\n";
 

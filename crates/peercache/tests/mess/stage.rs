@@ -59,8 +59,8 @@ impl Folder {
         self.0.path().join(name)
     }
 
-    /// A command with nothing of the caller's settings, and with time for peers that are well on a machine that
-    /// is not.
+    /// A command with nothing of the caller's settings, and with time for peers that are well on a machine
+    /// that is not.
     pub(crate) fn command(&self, args: &str) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_peercache"));
         self.prepare(&mut command, args);
