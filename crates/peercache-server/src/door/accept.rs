@@ -92,7 +92,7 @@ async fn accept(accepting: Accepting, welcome: Arc<Welcome>) -> Infallible {
                 // It fails again at every try until somebody leaves; the log need not hear of each.
                 if complained.is_none_or(|at| at.elapsed() > COMPLAINT_PAUSE) {
                     let connections = gauges.connections.load(Relaxed);
-                    tracing::warn!(%error, connections, "connections have to wait: {ACCEPT_ADVICE}");
+                    tracing::warn!(%error, connections, "cannot accept, clients wait: {ACCEPT_ADVICE}");
                     complained = Some(Instant::now());
                 }
                 tokio::time::sleep(ACCEPT_RETRY).await;

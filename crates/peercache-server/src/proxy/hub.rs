@@ -195,8 +195,7 @@ impl Hub {
     pub(crate) fn sent(&mut self, id: u32) -> bool {
         let Some(session) = self.core.sessions.get_mut(id as usize) else { return true };
         session.is_dirty = false;
-        // A write that waits for others of its key is told when it may begin; asking would be asking
-        // without end.
+        // A write that waits for others of its key is told when it may begin: who asks, asks without end.
         let waits_for_turn = matches!(session.ticket, Some(Ticket::Waiting(_)));
         let is_parked = session.parked_at.is_some() && !waits_for_turn;
         let may_begin = is_parked && session.has_room() && !self.is_changing;

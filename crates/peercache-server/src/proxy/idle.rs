@@ -12,8 +12,8 @@ pub(super) fn pause(timeout: Duration) -> Duration {
 }
 
 impl Hub {
-    /// Hangs up on clients that have sent and taken nothing for so long. One that takes its answers slowly
-    /// is not idle, one that takes none of them is.
+    /// Hangs up on clients that have sent and taken nothing for so long. One that takes its answers slowly is
+    /// not idle, one that takes none of them is.
     pub(super) fn end_idle(&mut self, timeout: Duration) {
         let now = self.core.known.now;
         let is_idle = |active_at: Duration| active_at + timeout <= now;

@@ -1,7 +1,7 @@
 //! How much is asked of peers at once for one client, by the size of what was answered before.
 //!
-//! A thousand small answers in flight cost nothing and save round trips. A thousand of a megabyte would
-//! cost a gigabyte before the client has taken the first, because peers answer faster than clients read.
+//! A thousand small answers in flight cost nothing and save round trips. A thousand of a megabyte would cost
+//! a gigabyte before the client has taken the first, because peers answer faster than clients read.
 
 /// Bytes of answers that may be on their way at once, as far as sizes can be foretold.
 const BYTES_AT_ONCE: usize = 4 << 20;

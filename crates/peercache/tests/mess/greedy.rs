@@ -6,8 +6,7 @@ use std::io::{ErrorKind, Write};
 use std::net::Shutdown;
 use std::time::{Duration, Instant};
 
-/// What other clients may wait at most while somebody misbehaves; on a busy machine most of it is the
-/// machine.
+/// What others may wait at most while somebody misbehaves; on a busy machine most of it is the machine's.
 const WAIT_MAX: Duration = Duration::from_secs(2);
 
 /// Sends as much as is taken, until nothing more is.
@@ -28,8 +27,8 @@ fn stuff(client: &mut Client, requests: &[u8], others: &mut Client) {
     client.stream.set_nonblocking(false).unwrap();
 }
 
-/// A client that never reads asks `count` times for a value of so many bytes; tells how many kilobytes the
-/// proxy grew to at most, beyond what it had.
+/// Clients that never read ask `count` times for a value of so many bytes; tells how many kilobytes the proxy
+/// held at most, beyond what it had.
 fn growth_kb(value_bytes: usize, count: usize, clients: usize) -> u64 {
     let stage = Stage::with(2, 1, "");
     let mut others = stage.client();

@@ -1,20 +1,43 @@
 //! Reads from one client, while its session wants more; and goes on writing to it where its socket was full.
 
-use super::{Client, READ_BYTES_MAX, Worker};
+use super::{Client, LINGER_TIMEOUT, READ_BYTES_MAX, Worker};
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 use tokio::io::ReadBuf;
+use tokio::time::timeout;
+
+/// Reads whose bytes are thrown away before others have their turn.
+const DISCARDED_AT_ONCE: usize = 4;
 
 /// The task of one client; ends when its session is over.
 pub(super) async fn converse(worker: Rc<Worker>, id: u32, client: Rc<Client>) {
     poll_fn(|cx| poll(&worker, id, &client, cx)).await;
-    // The socket closes with the last that holds it.
     let shut = poll_fn(|cx| Pin::new(&mut **client.stream.borrow_mut()).poll_shutdown(cx)).await;
     if let Err(error) = shut {
         tracing::trace!(%error, "the client was gone already");
+    } else if timeout(LINGER_TIMEOUT, poll_fn(|cx| poll_discard(&worker, &client, cx))).await.is_err() {
+        tracing::trace!("the client does not close its side");
     }
+    // The socket closes with the last that holds it.
+    worker.note_left();
+}
+
+/// Takes what still comes, until the client closes its side. A socket that is closed with something unread in
+/// it is reset, and the answers that were on their way to the client are lost.
+fn poll_discard(worker: &Worker, client: &Client, cx: &mut Context<'_>) -> Poll<()> {
+    for _ in 0..DISCARDED_AT_ONCE {
+        let mut scratch = worker.scratch.borrow_mut();
+        let mut buffer = ReadBuf::new(&mut scratch);
+        let read = ready!(Pin::new(&mut **client.stream.borrow_mut()).poll_read(cx, &mut buffer));
+        if read.is_err() || buffer.filled().is_empty() {
+            return Poll::Ready(());
+        }
+    }
+    // There may be more; others have their turn first.
+    cx.waker().wake_by_ref();
+    Poll::Pending
 }
 
 fn poll(worker: &Worker, id: u32, client: &Client, cx: &mut Context<'_>) -> Poll<()> {

@@ -31,6 +31,9 @@ use tokio::time::timeout;
 /// How long clients have to take their last answers when the proxy stops.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(2);
 
+/// How long clients have to close their side when the last was said to them.
+const LINGER_TIMEOUT: Duration = Duration::from_millis(500);
+
 /// How much one read takes at most.
 const READ_BYTES_MAX: usize = 64 * 1024;
 
@@ -133,10 +136,14 @@ impl Worker {
         let client = self.clients.borrow_mut().get_mut(id as usize).and_then(Option::take);
         if let Some(client) = client {
             client.is_over.set(true);
-            self.count.set(self.count.get() - 1);
-            if self.count.get() == 0 {
-                self.emptied.notify_waiters();
-            }
+        }
+    }
+
+    /// A client's socket is about to close.
+    fn note_left(&self) {
+        self.count.set(self.count.get() - 1);
+        if self.count.get() == 0 {
+            self.emptied.notify_waiters();
         }
     }
 }

@@ -393,8 +393,8 @@ const fn admin_verb(word: &[u8]) -> Option<AdminVerb> {
     })
 }
 
-/// A web page can make a browser send a request to any port, and a client may have the wrong port; what
-/// such a request carries is never executed.
+/// A web page can make a browser send a request to any port, and a client may have the wrong port; what such
+/// a request carries is never executed.
 fn unknown<'a>(line: &Line<'a>) -> Decoded<'a> {
     let last = line.text.rsplit(|&byte| byte == b' ').find(|word| !word.is_empty()).unwrap_or_default();
     if line.words.count() > 1 && last.starts_with(b"HTTP/") {
