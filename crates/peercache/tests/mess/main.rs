@@ -14,6 +14,7 @@ mod greedy;
 mod relay;
 mod relayed;
 mod scale;
+mod soak;
 mod splits;
 mod stage;
 mod strangers;
