@@ -8,6 +8,7 @@
 
 use crate::patient::Patient;
 use peercache_client::direct::{self, DirectError};
+use peercache_core::health::Phase;
 use std::io;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -69,8 +70,12 @@ async fn flush_all(patients: &[Arc<Patient>]) -> io::Result<()> {
 
 async fn flush(patient: Arc<Patient>) -> io::Result<()> {
     let (network, peer) = (&patient.network, patient.peer());
-    let Err(error) = flush_now(&patient).await else { return Ok(()) };
-    tracing::info!(peer = %peer.spec.id, "unreadable: it missed a flush that was due: {error}");
+    // One that is not up is not waited for: it could be read again before the flush reaches it.
+    if matches!(peer.cell.state().phase(), Phase::Up | Phase::Warming | Phase::Suspect) {
+        let Err(error) = flush_now(&patient).await else { return Ok(()) };
+        tracing::info!(peer = %peer.spec.id, "it cannot be flushed: {error}");
+    }
+    tracing::info!(peer = %peer.spec.id, "unreadable: it missed a flush that was due");
     peer.cell.clear_readable();
     network.stir();
     network.outage_recorded(peer).await.map_err(io::Error::other)

@@ -22,6 +22,16 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::time::Duration;
 
+/// How late an alarm may come before the process counts as having been held up. Timers ring within two
+/// milliseconds where there is a processor.
+const LATE: Duration = Duration::from_millis(50);
+
+/// How long a peer gets then: what was to be sent to it may not have been, and it may have been held up too.
+const GRACE: Duration = Duration::from_millis(150);
+
+/// How often in a row it gets that.
+const GRACES_MAX: u8 = 2;
+
 /// What a driver is to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Next {
@@ -81,6 +91,10 @@ pub struct Link<T> {
     /// Nobody will push any more.
     given_up: bool,
     news: News,
+    /// Nothing is judged before: this process was held up a moment ago.
+    grace_until: Duration,
+    /// How often in a row judging was put off.
+    graces: u8,
 }
 
 #[derive(Debug)]
@@ -131,6 +145,8 @@ impl<T> Link<T> {
             was_open: false,
             given_up: false,
             news: News::default(),
+            grace_until: Duration::ZERO,
+            graces: 0,
         }
     }
 
@@ -201,6 +217,10 @@ impl<T> Link<T> {
     /// When [`Self::handle_alarm`] or [`Self::poll`] may have something to do.
     #[must_use]
     pub fn next_alarm(&self) -> Option<Duration> {
+        Some(self.due()?.max(self.grace_until))
+    }
+
+    fn due(&self) -> Option<Duration> {
         let own = match &self.stage {
             Stage::Resting { until } => Some(*until),
             Stage::Open(open) if open.owing == Owing::Answers => Some(open.heard_at + self.silence),
@@ -210,7 +230,20 @@ impl<T> Link<T> {
     }
 
     /// Ends the attempts whose time is over, and notices silence.
+    ///
+    /// An alarm that comes late says that this process was held up: no processor for a while, or a
+    /// suspended machine. What the peer answered meanwhile has not been looked at, so it is not judged
+    /// before that could be done; and not put off for ever, so that a process that is always late still
+    /// judges.
     pub fn handle_alarm(&mut self, now: Duration, lost: impl FnMut(T, Lost)) {
+        let Some(due) = self.next_alarm() else { return };
+        if due + LATE <= now && self.graces < GRACES_MAX {
+            (self.grace_until, self.graces) = (now + GRACE, self.graces + 1);
+        }
+        if now < self.grace_until {
+            return;
+        }
+        self.graces = 0;
         self.expire(now, lost);
         let Stage::Open(open) = &mut self.stage else { return };
         if open.owing == Owing::Answers && open.heard_at + self.silence <= now {

@@ -172,3 +172,33 @@ fn whoever_abandons_a_link_leaves_nobody_waiting() {
     assert_eq!(over, [(1, Lost::Ambiguous), (2, Lost::NotSent)]);
     assert!(cell.take_lost_writes());
 }
+
+#[test]
+fn p25_a_peer_is_not_blamed_for_what_held_up_this_process() {
+    let (cell, mut link) = link();
+    set(&mut link, 1, ms(200));
+    open(&mut link, ms(0));
+    sent(&mut link, ms(0));
+    assert_eq!(alarm(&mut link, ms(1_200)), []);
+    assert_eq!(link.next_alarm(), Some(ms(1_200) + GRACE));
+    link.handle_input(b"STORED\r\n", ms(1_201), |answered| {
+        assert!(matches!(answered, Answered::Last(1, _)), "{answered:?}");
+    })
+    .unwrap();
+    assert_eq!(alarm(&mut link, ms(1_200) + GRACE), []);
+    assert_eq!((state(&cell).phase(), state(&cell).is_readable()), (Phase::Up, true));
+}
+
+#[test]
+fn p25_a_process_that_is_always_late_still_judges() {
+    let (cell, mut link) = link();
+    set(&mut link, 1, ms(200));
+    open(&mut link, ms(0));
+    sent(&mut link, ms(0));
+    for put_off in 1..=u32::from(GRACES_MAX) {
+        assert_eq!(alarm(&mut link, ms(1_200) * put_off), []);
+    }
+    assert_eq!(alarm(&mut link, ms(9_000)), [(1, Lost::Ambiguous)]);
+    assert_eq!(state(&cell).phase(), Phase::Down);
+    assert!(!state(&cell).is_readable());
+}

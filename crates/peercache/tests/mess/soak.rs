@@ -159,7 +159,7 @@ fn connections_that_come_and_go_leave_nothing_behind() {
     assert!(stage.proxy.stat("total_connections") >= total + count);
     let rate = count as f64 / time.as_secs_f64();
     println!(
-        "{count} connections, {rate:.0} a second, {spent:?} of a processor: {before:?} before, {after:?} after"
+        "{count} connections, {rate:.0} a second, {spent:?} of processor: {before:?} before, {after:?} after"
     );
     assert!(after.descriptors <= before.descriptors, "descriptors grow");
     let grown = after.memory_kb.saturating_sub(before.memory_kb);

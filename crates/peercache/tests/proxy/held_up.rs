@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 const HELD_UP: Duration = Duration::from_millis(1_000);
 
 /// How often it is held up: where in its work that hits it is chance.
-const TIMES: usize = 5;
+const TIMES: usize = 3;
 
 fn blames_no_peer(options: &str) {
     let network = Network::of(4, 2);

@@ -12,6 +12,7 @@ use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 /// How long a test waits for anything before it fails.
@@ -137,16 +138,18 @@ impl Network {
 
 impl Peer {
     fn start(id: String) -> Self {
+        // Each port is used once in a process: whoever still looks for a daemon that was killed must not find
+        // another test's.
+        static TAKEN: AtomicU32 = AtomicU32::new(0);
         let ports = PORTS.end - PORTS.start;
-        let mut port = PORTS.start + std::process::id().wrapping_mul(17) % ports;
         loop {
-            let number = u16::try_from(port).unwrap();
+            let next = std::process::id().wrapping_mul(17).wrapping_add(TAKEN.fetch_add(1, Relaxed));
+            let number = u16::try_from(PORTS.start + next % ports).unwrap();
             if TcpListener::bind(("127.0.0.1", number)).is_ok()
                 && let Some(child) = serve(number)
             {
                 return Self { id, port: number, child: RefCell::new(child) };
             }
-            port = PORTS.start + (port + 1 - PORTS.start) % ports;
         }
     }
 
