@@ -7,7 +7,6 @@
 
 mod checker;
 mod everywhere;
-mod held_up;
 mod hung;
 mod killed;
 mod leader;
