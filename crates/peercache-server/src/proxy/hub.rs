@@ -110,7 +110,7 @@ impl Hub {
 
     /// A client has come.
     pub(crate) fn open_session(&mut self, client: String) -> u32 {
-        let session = Session::new(client, self.core.known.now);
+        let session = Session::new(client, self.access(), self.core.known.now);
         self.core.sessions.insert(session) as u32
     }
 

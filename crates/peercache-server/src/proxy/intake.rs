@@ -3,6 +3,7 @@
 //! A request that cannot be begun now (a link is full, or enough is in flight) parks its session: nothing
 //! behind it is looked at until it could begin, so a client's requests are begun in the order it sent them.
 
+use super::access::Access;
 use super::ask::{How, push};
 use super::core::Todo;
 use super::hub::Hub;
@@ -112,36 +113,8 @@ impl Hub {
                 session.parked_at.get_or_insert(now);
                 return taken;
             }
-            let began = match decode(rest, &limits) {
-                Decoded::Incomplete { bytes_needed } => {
-                    (session.bytes_needed, session.parked_at) = (bytes_needed, None);
-                    return taken;
-                }
-                Decoded::Request { request, bytes } => {
-                    let began = self.begin(id, &request);
-                    taken += if began.is_delayed() { 0 } else { bytes };
-                    began
-                }
-                Decoded::Refused(refused) => {
-                    let began = self.begin_refused(id, &refused);
-                    taken += if began.is_delayed() { 0 } else { refused.bytes };
-                    began
-                }
-                Decoded::Close { answer, reason } => {
-                    if self.complaints.is_due(reason, now) {
-                        let client = self.session(id).map(|session| session.client.as_str());
-                        tracing::warn!(
-                            client,
-                            "closing a connection, and others like it: {}",
-                            reason.as_str()
-                        );
-                    }
-                    if let Some(answer) = answer {
-                        self.say(id, answer);
-                    }
-                    Began::Close
-                }
-            };
+            let Some((began, bytes)) = self.begin_next(id, rest, &limits) else { return taken };
+            taken += if began.is_delayed() { 0 } else { bytes };
             let Some(session) = self.session(id) else { return input.len() };
             match began {
                 Began::Yes => session.parked_at = None,
@@ -160,6 +133,34 @@ impl Hub {
                     self.core.mark(id);
                     return input.len();
                 }
+            }
+        }
+    }
+
+    /// Begins the request at the start of `input`, if it is whole; tells how many bytes it has.
+    fn begin_next(&mut self, id: u32, input: &[u8], limits: &Limits) -> Option<(Began, usize)> {
+        let session = self.session(id)?;
+        let decoded = decode(input, limits);
+        // Other protocols are shown the door in any case.
+        if session.access != Access::Granted && !matches!(decoded, Decoded::Close { answer: None, .. }) {
+            return self.log_in(id, input);
+        }
+        match decoded {
+            Decoded::Incomplete { bytes_needed } => {
+                (session.bytes_needed, session.parked_at) = (bytes_needed, None);
+                None
+            }
+            Decoded::Request { request, bytes } => Some((self.begin(id, &request), bytes)),
+            Decoded::Refused(refused) => Some((self.begin_refused(id, &refused), refused.bytes)),
+            Decoded::Close { answer, reason } => {
+                if self.complaints.is_due(reason, self.core.known.now) {
+                    let client = self.session(id).map(|session| session.client.as_str());
+                    tracing::warn!(client, "closing a connection, and others like it: {}", reason.as_str());
+                }
+                if let Some(answer) = answer {
+                    self.say(id, answer);
+                }
+                Some((Began::Close, input.len()))
             }
         }
     }

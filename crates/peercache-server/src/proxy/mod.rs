@@ -7,6 +7,7 @@
 //! they answer, `say` tells the client. `many` and `everywhere` are requests for more than one key,
 //! `changing` is a change of the network beneath them all. `drive` moves the bytes.
 
+mod access;
 mod administration;
 mod ask;
 mod buffers;

@@ -1,6 +1,7 @@
 //! How a proxy is set up.
 
 use crate::options::UnixSocket;
+use crate::passwords::Passwords;
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
@@ -22,6 +23,8 @@ pub struct Options {
     pub connections_max: NonZeroUsize,
     /// How long a client may say nothing before its connection is closed; none is for ever.
     pub idle_timeout: Option<Duration>,
+    /// Who may use it, if not everybody.
+    pub passwords: Option<Arc<Passwords>>,
     /// Whether `cache_memlimit` is answered, for suites that expect it of a daemon.
     pub admin_commands: bool,
     /// Whether clients may empty the network with `flush_all`.
@@ -54,6 +57,7 @@ impl Default for Options {
             workers: NonZeroUsize::MIN,
             connections_max: CONNECTIONS,
             idle_timeout: None,
+            passwords: None,
             admin_commands: false,
             flush_all: true,
             pending_flush: None,

@@ -5,6 +5,7 @@
 //! takes no answers at all is cut before it costs everybody's memory (P-60). It outlives its client until
 //! its last request has ended, because a write that was begun has to be carried to its verdict.
 
+use super::access::Access;
 use super::buffers::Buffers;
 use super::many::{PART_KEYS_MAX, WINDOW_KEYS_MAX};
 use super::orders::Place;
@@ -72,6 +73,8 @@ pub(crate) struct Session {
     pub(crate) answers: Pace,
     /// How many keys of a multiget are.
     pub(crate) values: Pace,
+    /// Whether its client may be served.
+    pub(crate) access: Access,
     /// When its client last sent or took something.
     pub(crate) active_at: Duration,
     /// Since when a request waits for room or for its turn.
@@ -90,7 +93,7 @@ pub(crate) struct Session {
 
 impl Session {
     /// A conversation that has not begun.
-    pub(crate) fn new(client: String, now: Duration) -> Self {
+    pub(crate) fn new(client: String, access: Access, now: Duration) -> Self {
         Self {
             held: Vec::new(),
             bytes_needed: 0,
@@ -103,6 +106,7 @@ impl Session {
             stage: Stage::Open,
             answers: Pace::new(IN_FLIGHT_AT_FIRST, IN_FLIGHT_MAX),
             values: Pace::new(PART_KEYS_MAX, WINDOW_KEYS_MAX),
+            access,
             active_at: now,
             parked_at: None,
             ticket: None,

@@ -4,6 +4,7 @@ use super::counts::{Counts, Published};
 use super::options::PendingFlush;
 use super::orders::Orders;
 use crate::door::Gauges;
+use crate::passwords::Passwords;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -17,6 +18,8 @@ pub(crate) struct Shared {
     pub(crate) started: Instant,
     /// Whether `cache_memlimit` and its like are answered.
     pub(crate) admin_commands: bool,
+    /// Who may use it, if not everybody.
+    pub(crate) passwords: Option<Arc<Passwords>>,
     pub(crate) flush_all: bool,
     pub(crate) pending_flush: Option<Arc<dyn PendingFlush>>,
     pub(crate) connections_max: usize,
@@ -41,6 +44,7 @@ impl Shared {
             started: Instant::now(),
             admin_commands: options.admin_commands,
             idle_timeout: options.idle_timeout,
+            passwords: options.passwords.clone(),
             flush_all: options.flush_all,
             pending_flush: options.pending_flush.clone(),
             connections_max: options.connections_max.get(),

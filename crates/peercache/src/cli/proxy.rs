@@ -8,11 +8,13 @@ use crate::settings::ProxySettings;
 use anyhow::Result;
 use clap::Args;
 use peercache_core::spec::NetworkName;
+use peercache_server::Passwords;
 use peercache_server::options::UnixSocket;
 use peercache_server::proxy::Options;
 use std::net::SocketAddr;
 use std::num::{NonZeroU16, NonZeroU32};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Who may use the Unix socket: its owner.
@@ -42,6 +44,9 @@ pub(super) struct ProxyCommand {
     /// Where metrics are shown to Prometheus, at /metrics [default: the setting metrics, nowhere]
     #[arg(long, value_name = "HOST:PORT")]
     metrics: Option<SocketAddr>,
+    /// Serve only clients that name a user and a password of this file, a user:password on each line
+    #[arg(long, value_name = "FILE")]
+    auth_file: Option<PathBuf>,
     /// Listen on addresses that other machines reach, where anybody can read and change everything
     #[arg(long)]
     insecure: bool,
@@ -85,7 +90,7 @@ impl ProxyCommand {
         if listen.is_empty() && self.unix.is_empty() {
             listen.push(settings.listen);
         }
-        if !self.insecure {
+        if !self.insecure && self.auth_file.is_none() {
             listen.iter().try_for_each(refuse_unless_local)?;
         }
         let socket = |path: &PathBuf| UnixSocket { path: path.clone(), mode: UNIX_SOCKET_MODE };
@@ -98,6 +103,10 @@ impl ProxyCommand {
                 None => options.connections_max,
             },
             idle_timeout: self.idle_timeout.map(seconds).or(options.idle_timeout),
+            passwords: match &self.auth_file {
+                Some(path) => Some(Arc::new(Passwords::read(path)?)),
+                None => None,
+            },
             admin_commands: self.admin_commands,
             flush_all: !self.no_flush_all,
             ..options
@@ -127,6 +136,7 @@ pub(super) fn refuse_unless_local(address: &SocketAddr) -> Result<()> {
     }
     let sentence =
         format!("{address} can be reached from other machines, and the proxy asks nobody who they are");
-    let hint = "listen on 127.0.0.1, or give `peercache proxy` --insecure if the network around it is yours";
+    let hint = "listen on 127.0.0.1, or give `peercache proxy` an --auth-file, or --insecure if the network \
+                around it is yours";
     Err(Failure::new(sentence, hint).into())
 }

@@ -13,6 +13,7 @@ use peercache_control::{FolderWatch, Healer, Ledger};
 use peercache_core::spec::{NetworkName, NetworkSpec};
 use peercache_server::proxy::metrics::{Kind, Page};
 use peercache_server::proxy::{Changer, Options, PendingFlush, Proxy};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::convert::Infallible;
 use std::future::Future;
 use std::io;
@@ -57,6 +58,7 @@ impl<'a> Serving<'a> {
         ServeWish { options, metrics, left_by_up }: ServeWish,
     ) -> Result<Self> {
         let definition = define(state, settings, name)?;
+        make_room(&options, definition.spec.peers.len());
         let network = Network::new(Arc::new(definition.topology()?));
         let ledger = Arc::new(Ledger::at(state.root()));
         let healer = Healer::spawn_with_ledger(&network, &ledger).map_err(unreadable_ledger)?;
@@ -97,6 +99,30 @@ impl<'a> Serving<'a> {
         };
         super::proxies::strike_out(state, &record)?;
         served
+    }
+}
+
+/// Sees to it that there are descriptors for every client and link, as far as this user may have them (P-61).
+fn make_room(options: &Options, peers: usize) {
+    // Besides sockets of clients and links: two for each peer while it is brought back, and the process's
+    // own.
+    let wanted = options.connections_max.get() + (options.workers.get() + 2) * peers + 64;
+    let wanted = wanted as u64;
+    let limit = getrlimit(Resource::Nofile);
+    let enough = |limit: Option<u64>| limit.is_none_or(|most| most >= wanted);
+    if enough(limit.current) {
+        return;
+    }
+    let raised =
+        Rlimit { current: limit.maximum.map_or(Some(wanted), |most| Some(most.min(wanted))), ..limit };
+    let is_raised = setrlimit(Resource::Nofile, raised).is_ok();
+    if !is_raised || !enough(limit.maximum) {
+        let most = limit.maximum.unwrap_or(wanted);
+        tracing::warn!(
+            "{wanted} descriptors are needed for {} clients and this process may have {most}: raise `ulimit -n`, \
+             or lower connections_max",
+            options.connections_max
+        );
     }
 }
 

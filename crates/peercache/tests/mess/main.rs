@@ -11,6 +11,7 @@ mod crowds;
 mod doors;
 mod fuzzed;
 mod greedy;
+mod logins;
 mod relay;
 mod relayed;
 mod scale;

@@ -45,17 +45,24 @@ async fn quiet(worker: &Worker) {
 /// Moves each peer to its new place, has those end that have none, and begins with those that are new.
 fn settle_on(worker: &Rc<Worker>, topology: &Topology, moves: Vec<Option<usize>>, tasks: &mut JoinSet<()>) {
     let before = worker.places.take();
+    let is_first = before.is_empty();
     let mut after: Vec<Option<Rc<Place>>> = topology.peers().iter().map(|_| None).collect();
     for (place, to) in before.into_iter().zip(moves) {
         place.index.set(to);
         match to {
             Some(to) => after[to] = Some(place),
-            None => place.end(),
+            None => {
+                // Nobody waits any longer for it to be met.
+                worker.note_met(&place);
+                place.end();
+            }
         }
     }
     let mut begin = |index| {
         let place = Rc::<Place>::default();
         place.index.set(Some(index));
+        // Clients are let in already: only those that are there from the beginning are waited for.
+        place.is_met.set(!is_first);
         tasks.spawn_local(peer::drive(Rc::clone(worker), Rc::clone(&place)));
         place
     };

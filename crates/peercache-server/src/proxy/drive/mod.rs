@@ -12,7 +12,6 @@ mod peer;
 
 use super::changer::Changes;
 use super::hub::Hub;
-use super::idle;
 use super::orders::Orders;
 use crate::door::{Intake, Seat, Socket};
 use flush::{Flusher, Outgoing};
@@ -152,7 +151,7 @@ impl Worker {
 pub(crate) async fn run(hub: Hub, network: Arc<Network>, changes: Changes, mut intake: Intake) {
     let (orders, number) = hub.orders();
     let unmet = hub.topology().peers().len();
-    let idle_timeout = hub.shared.idle_timeout;
+    let idle_pause = hub.idle_pause();
     let worker = Rc::new(Worker {
         hub: RefCell::new(hub),
         network,
@@ -173,8 +172,8 @@ pub(crate) async fn run(hub: Hub, network: Arc<Network>, changes: Changes, mut i
     tasks.spawn_local(listen_for_turns(Rc::clone(&worker), orders, number));
     tasks.spawn_local(change::follow(Rc::clone(&worker), changes));
     tasks.spawn_local(keep_notes(Rc::clone(&worker)));
-    if let Some(timeout) = idle_timeout {
-        tasks.spawn_local(end_idle(Rc::clone(&worker), timeout));
+    if let Some(pause) = idle_pause {
+        tasks.spawn_local(end_idle(Rc::clone(&worker), pause));
     }
     // Versions that clients bring along mean something only of a peer that was met (P-17).
     while worker.unmet.get() > 0 {
@@ -223,11 +222,11 @@ async fn listen_for_turns(worker: Rc<Worker>, orders: Arc<Orders>, number: usize
     }
 }
 
-/// Hangs up on clients that say nothing for `timeout`.
-async fn end_idle(worker: Rc<Worker>, timeout: Duration) {
+/// Hangs up on clients that say nothing for too long.
+async fn end_idle(worker: Rc<Worker>, pause: Duration) {
     loop {
-        tokio::time::sleep(idle::pause(timeout)).await;
-        worker.with_hub(|hub| hub.end_idle(timeout));
+        tokio::time::sleep(pause).await;
+        worker.with_hub(Hub::end_idle);
     }
 }
 
