@@ -119,7 +119,7 @@ fn make_room(options: &Options, peers: usize) {
     if !is_raised || !enough(limit.maximum) {
         let most = limit.maximum.unwrap_or(wanted);
         tracing::warn!(
-            "{wanted} descriptors are needed for {} clients and this process may have {most}: raise `ulimit -n`, \
+            "{wanted} descriptors are needed for {} clients, and {most} are allowed: raise `ulimit -n`, \
              or lower connections_max",
             options.connections_max
         );

@@ -49,7 +49,8 @@ fn load(address: &str, name: usize, is_over: &AtomicBool, done: &AtomicUsize) ->
         let (key, value) = (format!("k-{name}-{}", number % 50), format!("v-{name}-{number}"));
         let stored = client.set(&key, &value).map_err(broken)?;
         let read = client.get(&key).map_err(broken)?;
-        // A peer that was too slow on a busy machine is emptied, and a miss is right then; an old value never is.
+        // A peer that was too slow on a busy machine is emptied, and a miss is right then; an old value
+        // never is.
         if stored != "STORED" || read != value && read != "END" {
             return Err(format!("client {name} was told {stored:?} and then {read:?} of {value}"));
         }

@@ -203,26 +203,11 @@ impl Proxy {
         Conn::to(&self.address)
     }
 
-    /// What it has logged.
-    pub(crate) fn log(&self) -> String {
-        fs::read_to_string(&self.log).unwrap()
-    }
-
     /// Waits until this proxy reads from a peer, or until it does not.
     pub(crate) fn wait_until_readable(&self, peer: &Peer, readable: bool) {
         let (mut conn, name) = (self.connect(), format!("{}:readable", peer.id));
         let expected = if readable { "yes" } else { "no" };
         wait_for(&format!("{name} to be {expected}"), || conn.stats("peers")[&name] == expected);
-    }
-
-    /// SIGSTOP, until all of it stands still.
-    pub(crate) fn hang(&self) {
-        hang(self.child.id());
-    }
-
-    /// SIGCONT.
-    pub(crate) fn go_on(&self) {
-        signal(self.child.id(), Signal::CONT);
     }
 
     /// `kill -9`, until it is gone.
