@@ -154,7 +154,7 @@ mod tests {
             &b"ann:secret\nbob"[..],
             b"ann:secret\n:x",
             b"a:b\nc:",
-            &[b"a:b\n".repeat(1), vec![b':'; 300]].concat(),
+            &[b"a:b\n".to_vec(), vec![b':'; 300]].concat(),
         ] {
             let error = parse(wrong).unwrap_err();
             assert!(error.contains("file:2 is no user:password") && !error.contains("secret"), "{error}");
