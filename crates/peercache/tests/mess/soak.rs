@@ -165,7 +165,8 @@ fn connections_that_come_and_go_leave_nothing_behind() {
     let rate = count as f64 / time.as_secs_f64();
     println!("{count} connections, {rate:.0} a second, {spent:?} of a processor");
     println!("{before:?} before, {after:?} after");
-    assert!(after.descriptors <= before.descriptors, "descriptors grow");
+    // The look itself has a connection, and a folder is open now and then.
+    wait_for("no more descriptors than before", || stage.proxy.descriptors() <= before.descriptors);
     let grown = after.memory_kb.saturating_sub(before.memory_kb);
     assert!(grown < 8 << 10, "memory grows by {grown} KB");
 }
