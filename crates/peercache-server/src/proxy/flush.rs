@@ -54,6 +54,9 @@ impl Hub {
         let note = Note { token, at_unix_s: administration::flush_at(exptime) };
         if self.shared.pending_flush.is_some() {
             self.notes.push_back(note);
+            if let Some(session) = self.session(id) {
+                session.is_flushing = true;
+            }
         } else {
             let kept = Err(io::Error::other("this proxy keeps no state"));
             self.noted(note, note.at_unix_s.map_or(Ok(()), |_| kept));
@@ -73,6 +76,14 @@ impl Hub {
 
     /// What is pending was changed, or could not be.
     pub(crate) fn noted(&mut self, note: Note, written: io::Result<()>) {
+        self.carry_out(note, written);
+        if let Some(session) = self.session(note.token.session) {
+            session.is_flushing = false;
+        }
+        self.core.mark(note.token.session);
+    }
+
+    fn carry_out(&mut self, note: Note, written: io::Result<()>) {
         let Some(session) = self.core.sessions.get_mut(note.token.session as usize) else { return };
         let Some(slot) = session.slot(note.token.slot) else { return };
         let &mut Work::Flush(wanted) = &mut slot.work else { return };

@@ -83,6 +83,8 @@ pub(crate) struct Session {
     pub(crate) ticket: Option<Ticket>,
     /// How many keys of the `gat` at the start of what is held have been begun.
     pub(crate) keys_begun: usize,
+    /// A `flush_all` of it has not gone out yet: what it asks behind that must come after it.
+    pub(crate) is_flushing: bool,
     /// Whether the flusher knows that it has to look.
     pub(crate) is_dirty: bool,
     /// Wakes whoever reads from the client.
@@ -111,6 +113,7 @@ impl Session {
             parked_at: None,
             ticket: None,
             keys_begun: 0,
+            is_flushing: false,
             is_dirty: false,
             reader: None,
             client,
@@ -120,7 +123,9 @@ impl Session {
     /// Whether a new request may be begun.
     #[inline]
     pub(crate) fn has_room(&self) -> bool {
-        self.slots.len() < self.answers.at_once() && self.unsent() + self.waiting_bytes < OUT_BYTES_FULL
+        !self.is_flushing
+            && self.slots.len() < self.answers.at_once()
+            && self.unsent() + self.waiting_bytes < OUT_BYTES_FULL
     }
 
     /// Whether more of what was begun may be written. Others wait behind it, so they do not count.

@@ -21,6 +21,18 @@ fn count(conn: &mut Conn) -> usize {
 }
 
 #[test]
+fn p18_what_is_asked_behind_a_flush_comes_after_it() {
+    let network = Network::of(2, 2);
+    let proxy = network.proxy("");
+    let mut conn = proxy.connect();
+    for round in 0..50 {
+        conn.send(&format!("flush_all noreply\r\n{}\r\n", set_command("k", &round.to_string())));
+        assert_eq!(conn.line(), "STORED");
+        assert_eq!(conn.get("k").map(|item| item.data), Some(round.to_string()));
+    }
+}
+
+#[test]
 fn p18_a_flush_empties_every_peer() {
     let network = Network::of(4, 2);
     let proxy = network.proxy("");
