@@ -34,6 +34,14 @@ impl<'a> Key<'a> {
         Err(KeyError::Forbidden { byte: bytes[at], at })
     }
 
+    /// Wraps bytes that were a key before, and were copied since.
+    #[must_use]
+    #[inline]
+    pub fn known(bytes: &'a [u8]) -> Self {
+        debug_assert!(Self::new(bytes).is_ok(), "{}", bytes.escape_ascii());
+        Self(bytes)
+    }
+
     /// The key's bytes, as they go over the wire.
     #[must_use]
     pub fn as_bytes(self) -> &'a [u8] {

@@ -12,8 +12,16 @@ impl Positions {
 
     /// The first `count` replicas.
     #[must_use]
-    pub fn first(count: usize) -> Self {
-        (0..count.min(8) as u8).collect()
+    #[inline]
+    pub const fn first(count: usize) -> Self {
+        if count < 8 { Self((1 << count) - 1) } else { Self(u8::MAX) }
+    }
+
+    /// One replica.
+    #[must_use]
+    #[inline]
+    pub const fn only(position: u8) -> Self {
+        Self(1 << position)
     }
 
     /// Adds one.
@@ -64,12 +72,19 @@ impl Positions {
     }
 
     /// Each, from the owner on.
+    #[inline]
     pub fn iter(self) -> impl Iterator<Item = u8> {
-        (0..8).filter(move |&position| self.contains(position))
+        let mut left = self;
+        core::iter::from_fn(move || {
+            let position = left.lowest()?;
+            left.remove(position);
+            Some(position)
+        })
     }
 }
 
 impl FromIterator<u8> for Positions {
+    #[inline]
     fn from_iter<I: IntoIterator<Item = u8>>(positions: I) -> Self {
         let mut set = Self::NONE;
         positions.into_iter().for_each(|position| set.insert(position));

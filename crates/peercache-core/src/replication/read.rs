@@ -63,7 +63,7 @@ impl ReadGather {
         self.first.remove(position);
         self.last.remove(position);
         self.asked = Some(position);
-        Step::Ask([position].into_iter().collect(), Ask::Request)
+        Step::Ask(Positions::only(position), Ask::Request)
     }
 }
 

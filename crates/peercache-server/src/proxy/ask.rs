@@ -69,7 +69,7 @@ impl Hub {
         let index = router::peer_at(&one.set, token.part as u8).get();
         let peer = &mut peers[index];
         let bytes = &one.bytes;
-        let Ok(key) = Key::new(bytes.key()) else { return };
+        let key = Key::known(bytes.key());
         if peer.link.room().is_err() {
             return self.not_sent(token);
         }
@@ -111,10 +111,9 @@ impl Hub {
                         many.part_lost(part, lost, &core.known);
                         continue;
                     }
-                    let Some(first) = many.key(numbers[0]) else { continue };
-                    let mut keys = [first; PART_KEYS_MAX];
+                    let mut keys = [many.key(numbers[0]); PART_KEYS_MAX];
                     for (to, &number) in keys.iter_mut().zip(numbers) {
-                        *to = many.key(number).unwrap_or(first);
+                        *to = many.key(number);
                     }
                     let token = Token { part, ..token };
                     link.push(&Command::Get(&keys[..numbers.len()], versions), token, deadline);

@@ -6,7 +6,7 @@
 
 use super::buffers::Buffers;
 use super::counts::Counts;
-use super::everywhere::{self, Everywhere, Recorded};
+use super::everywhere::{self, Recorded};
 use super::known::Known;
 use super::op::Op;
 use super::orders::Orders;
@@ -146,6 +146,9 @@ impl Core {
 
     /// Carries out a verdict, and tells the client unless the ledger has to be waited for.
     fn settle(&mut self, token: Token, verdict: Verdict, reply: Option<&Reply<'_>>) {
+        if verdict.unreadable.is_empty() {
+            return self.tell(token, &verdict.answer, reply);
+        }
         let Some(one) = self.one(token) else { return };
         let set = one.set;
         let settled = router::settle(&self.known.topology, &set, &verdict);
@@ -153,7 +156,7 @@ impl Core {
             let peer = self.known.topology.peer(router::peer_at(&set, position));
             tracing::info!(peer = %peer.spec.id, "unreadable: it may miss a write");
         }
-        self.stirred |= !verdict.unreadable.is_empty();
+        self.stirred = true;
         if settled.unrecorded.is_empty() {
             return self.tell(token, &verdict.answer, reply);
         }
@@ -176,17 +179,18 @@ impl Core {
             let Some(session) = self.sessions.get_mut(token.session as usize) else { continue };
             let Some(slot) = session.slot(token.slot) else { continue };
             let now = self.known.now;
-            let (peers, deadline) = match &slot.work {
+            let held = match &slot.work {
                 Work::One(One { held: Some(held), set, deadline, .. }) => {
                     let (_, positions) = &**held;
                     let peers = positions.iter().map(|position| router::peer_at(set, position)).collect();
-                    (peers, *deadline)
+                    Some((peers, *deadline))
                 }
-                Work::Everywhere(Everywhere { held: Some((_, peers)), deadline, .. }) => {
-                    (peers.clone(), *deadline)
+                Work::Everywhere(everywhere) => {
+                    everywhere.held.as_ref().map(|(_, peers)| (peers.clone(), everywhere.deadline))
                 }
-                _ => continue,
+                _ => None,
             };
+            let Some((peers, deadline)) = held else { continue };
             match everywhere::recorded(&peers, &self.known) {
                 Recorded::NotYet if now < deadline => self.held.push(token),
                 Recorded::NotYet | Recorded::Failed => self.tell_unrecorded(token, &peers),
@@ -258,7 +262,9 @@ impl Core {
     fn tell_everywhere(&mut self, token: Token, answer: &BroadcastAnswer) {
         let Some(session) = self.sessions.get_mut(token.session as usize) else { return };
         let Some(slot) = session.slot(token.slot) else { return };
-        if let Work::Everywhere(Everywhere { wanted: Wanted::Wanted, .. }) = &slot.work {
+        if let Work::Everywhere(everywhere) = &slot.work
+            && everywhere.wanted == Wanted::Wanted
+        {
             response::line(&mut slot.answer, everywhere::words(answer).as_bytes());
         }
         self.finish(token);

@@ -113,7 +113,7 @@ impl Hub {
             return self.core.finish(token);
         };
         let ask: Vec<_> = gather.waiting().iter().collect();
-        slot.work = Work::Everywhere(Everywhere::new(gather, wanted, deadline));
+        slot.work = Work::Everywhere(Box::new(Everywhere::new(gather, wanted, deadline)));
         for peer in &ask {
             self.ask_flush(Token { part: peer.get() as u16, ..token });
         }

@@ -250,13 +250,12 @@ impl Hub {
     }
 
     fn begin_get(&mut self, id: u32, keys: Keys<'_>, versions: Versions) -> Began {
-        let mut each = keys.iter();
-        match (each.next(), each.next()) {
-            (Some(key), None) => {
+        match keys.single() {
+            Some(key) => {
                 let (op, key) = (Op::Get(versions), MetaKey::plain(key));
                 self.begin_one(id, Asked { op, key, flags: b"", value: b"", wanted: Wanted::Wanted })
             }
-            _ => self.begin_many(id, keys, versions),
+            None => self.begin_many(id, keys, versions),
         }
     }
 

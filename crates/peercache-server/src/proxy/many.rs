@@ -166,8 +166,8 @@ impl Many {
     }
 
     /// A key of the window.
-    pub(crate) fn key(&self, number: u16) -> Option<Key<'_>> {
-        Key::new(self.name(number)).ok()
+    pub(crate) fn key(&self, number: u16) -> Key<'_> {
+        Key::known(self.name(number))
     }
 
     /// The bytes of a key of the window.
@@ -180,14 +180,19 @@ impl Many {
 
     /// The peer sent a value. Values come in the order of the keys; those it has not are left out.
     pub(crate) fn value(&mut self, part: u16, reply: &Reply<'_>, known: &Known) {
-        let &Reply::Value { key, flags, data, cas } = reply else { return };
+        let &Reply::Value { key, flags, data, cas, text } = reply else { return };
         while let Some(number) = self.next_of(part) {
             if self.name(number) == key {
                 let work = &mut self.keys[usize::from(number)];
-                let tag = known.tag(&work.set, work.position);
                 let start = self.values.len();
-                let cas = cas.map(|own| say::given_version(tag, own));
-                response::value(&mut self.values, Value { key, flags, data, cas });
+                match cas {
+                    // The client is told what the peer told: it is memcached's answer to the same question.
+                    None => self.values.extend_from_slice(text),
+                    Some(own) => {
+                        let cas = Some(say::given_version(known.tag(&work.set, work.position), own));
+                        response::value(&mut self.values, Value { key, flags, data, cas });
+                    }
+                }
                 work.found = Some((start as u32, self.values.len() as u32));
                 self.undecided -= 1;
                 self.hits += 1;

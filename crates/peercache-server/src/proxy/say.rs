@@ -63,7 +63,7 @@ fn positive(out: &mut Vec<u8>, one: &One, answer: &Answer, reply: Option<&Reply<
 /// Keeps what a replica answered, as the client will be told it if the replica's word counts.
 pub(crate) fn keep(kept: &mut Vec<u8>, op: Op, reply: &Reply<'_>, tag: Option<Tag>) {
     match (op, reply) {
-        (Op::Get(_) | Op::GetAndTouch { .. }, &Reply::Value { key, flags, data, cas }) => {
+        (Op::Get(_) | Op::GetAndTouch { .. }, &Reply::Value { key, flags, data, cas, .. }) => {
             kept.clear();
             response::value(kept, Value { key, flags, data, cas: cas.map(|own| given_version(tag, own)) });
         }

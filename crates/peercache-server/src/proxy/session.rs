@@ -211,8 +211,8 @@ impl Session {
     /// Moves the answers whose turn has come to what is to be sent.
     #[inline]
     pub(crate) fn release(&mut self, buffers: &mut Buffers) {
-        let done = self.slots.iter().take_while(|slot| matches!(slot.work, Work::Done)).count();
-        for slot in self.slots.range_mut(..done) {
+        while let Some(slot) = self.slots.pop_front_if(|slot| matches!(slot.work, Work::Done)) {
+            self.first = self.first.wrapping_add(1);
             if !slot.answer.is_empty() && matches!(self.stage, Stage::Open | Stage::Ending) {
                 self.waiting_bytes = self.waiting_bytes.saturating_sub(slot.answer.len());
                 self.out.extend_from_slice(&slot.answer);
@@ -220,10 +220,8 @@ impl Session {
             if slot.is_last {
                 (self.stage, self.held, self.parked_at) = (Stage::Cut, Vec::new(), None);
             }
-            buffers.put(std::mem::take(&mut slot.answer));
+            buffers.put(slot.answer);
         }
-        self.slots.drain(..done);
-        self.first = self.first.wrapping_add(done as u32);
     }
 
     /// So many more bytes of what is to be sent were sent.

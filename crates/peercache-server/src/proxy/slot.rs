@@ -52,7 +52,7 @@ pub(crate) enum Work {
     /// A flush, while what is pending is changed.
     Flush(Wanted),
     /// A request to every peer.
-    Everywhere(Everywhere),
+    Everywhere(Box<Everywhere>),
 }
 
 /// A request for one key in progress.
@@ -86,8 +86,10 @@ impl RequestBytes {
     pub(crate) fn keep(mut buffer: Vec<u8>, key: Key<'_>, flags: &[u8], value: &[u8]) -> Self {
         buffer.clear();
         buffer.extend_from_slice(key.as_bytes());
-        buffer.extend_from_slice(flags);
-        buffer.extend_from_slice(value);
+        if !(flags.is_empty() && value.is_empty()) {
+            buffer.extend_from_slice(flags);
+            buffer.extend_from_slice(value);
+        }
         Self { bytes: buffer, key_len: key.as_bytes().len() as u8, flags_len: flags.len() as u16 }
     }
 

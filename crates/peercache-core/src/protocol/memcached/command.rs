@@ -174,7 +174,7 @@ impl Command<'_> {
             Self::MetaGet(key, versions) => {
                 out.extend_from_slice(b"mg ");
                 out.extend_from_slice(key.as_bytes());
-                let flags: &[u8] = if versions == Versions::Shown { b" k f v c" } else { b" k f v" };
+                let flags: &[u8] = if versions == Versions::Shown { b" f v c" } else { b" f v" };
                 out.extend_from_slice(flags);
             }
             Self::GetAndTouch { key, exptime, versions } => {
@@ -286,12 +286,21 @@ fn word(out: &mut Vec<u8>, word: &[u8]) {
     out.extend_from_slice(word);
 }
 
+#[inline]
 fn number(out: &mut Vec<u8>, number: u64) {
-    word(out, itoa::Buffer::new().format(number).as_bytes());
+    // Most flags and expiries are 0.
+    match u8::try_from(number) {
+        Ok(digit @ 0..=9) => out.extend_from_slice(&[b' ', b'0' + digit]),
+        _ => word(out, itoa::Buffer::new().format(number).as_bytes()),
+    }
 }
 
-fn signed(out: &mut Vec<u8>, number: i64) {
-    word(out, itoa::Buffer::new().format(number).as_bytes());
+#[inline]
+fn signed(out: &mut Vec<u8>, signed: i64) {
+    match u64::try_from(signed) {
+        Ok(unsigned) => number(out, unsigned),
+        Err(_) => word(out, itoa::Buffer::new().format(signed).as_bytes()),
+    }
 }
 
 #[cfg(test)]
@@ -309,8 +318,8 @@ mod tests {
         let key = |text: &'static str| Key::new(text.as_bytes()).unwrap();
         assert_eq!(encoded(Command::Get(&[key("a"), key("b")], Versions::Hidden)), b"get a b\r\n");
         assert_eq!(encoded(Command::Get(&[key("a")], Versions::Shown)), b"gets a\r\n");
-        assert_eq!(encoded(Command::MetaGet(key("a"), Versions::Hidden)), b"mg a k f v\r\n");
-        assert_eq!(encoded(Command::MetaGet(key("a"), Versions::Shown)), b"mg a k f v c\r\n");
+        assert_eq!(encoded(Command::MetaGet(key("a"), Versions::Hidden)), b"mg a f v\r\n");
+        assert_eq!(encoded(Command::MetaGet(key("a"), Versions::Shown)), b"mg a f v c\r\n");
         let store = |verb, exptime| {
             encoded(Command::Store { verb, key: key("a"), flags: 7, exptime, value: b"x\r\ny" })
         };

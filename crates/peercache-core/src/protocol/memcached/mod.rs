@@ -7,3 +7,4 @@ pub mod command;
 pub mod reply;
 pub mod request;
 pub mod response;
+mod words;

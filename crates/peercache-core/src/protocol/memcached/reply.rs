@@ -4,6 +4,7 @@
 //! handed on when all of it has come. Anything that does not fit its shape is [`Decoded::Malformed`], after
 //! which the order of answers can no longer be trusted and the link must go.
 
+use super::words;
 use crate::protocol::Refusal;
 use alloc::string::String;
 use memchr::memchr;
@@ -37,6 +38,8 @@ pub enum Reply<'a> {
         data: &'a [u8],
         /// Its version, where it was asked for.
         cas: Option<u64>,
+        /// All of it as it came, from `VALUE` to the end of the value's line.
+        text: &'a [u8],
     },
     /// The value of a [`Shape::Meta`]; it is the whole answer.
     MetaValue {
@@ -103,6 +106,11 @@ pub fn decode(shape: Shape, input: &[u8], value_bytes_max: usize) -> Decoded<'_>
 }
 
 fn is_refusal(line: &[u8]) -> bool {
+    // `END`, `EN` and `STORED` are what is answered most: they fail at the first look.
+    matches!(line, [b'C' | b'S', _, b'I' | b'R', ..] | [b'E', b'R', ..]) && says_error(line)
+}
+
+fn says_error(line: &[u8]) -> bool {
     line == b"ERROR"
         || line.starts_with(b"CLIENT_ERROR")
         || line.starts_with(b"SERVER_ERROR")
@@ -119,7 +127,11 @@ fn value<'a>(line: &'a [u8], input: &'a [u8], taken: usize, value_bytes_max: usi
     let Some(Header { key, flags, bytes, cas }) = value_header(line) else {
         return Decoded::Malformed;
     };
-    body(input, taken, bytes, value_bytes_max, |data| Reply::Value { key, flags, data, cas })
+    // Clients may be told this line as it is.
+    if line.len() + 2 != taken {
+        return Decoded::Malformed;
+    }
+    body(input, taken, bytes, value_bytes_max, |data, text| Reply::Value { key, flags, data, cas, text })
 }
 
 fn meta_value<'a>(line: &'a [u8], input: &'a [u8], taken: usize, value_bytes_max: usize) -> Decoded<'a> {
@@ -128,24 +140,26 @@ fn meta_value<'a>(line: &'a [u8], input: &'a [u8], taken: usize, value_bytes_max
     let Some(bytes) = number(bytes).and_then(|bytes| usize::try_from(bytes).ok()) else {
         return Decoded::Malformed;
     };
-    body(input, taken, bytes, value_bytes_max, |data| Reply::MetaValue { flags, data })
+    body(input, taken, bytes, value_bytes_max, |data, _| Reply::MetaValue { flags, data })
 }
 
-/// The value of so many `bytes` behind a line that took `taken`.
+/// The value of so many `bytes` behind a line that took `taken`; `reply` is given it, and all of both.
 fn body<'a>(
     input: &'a [u8],
     taken: usize,
     bytes: usize,
     value_bytes_max: usize,
-    reply: impl FnOnce(&'a [u8]) -> Reply<'a>,
+    reply: impl FnOnce(&'a [u8], &'a [u8]) -> Reply<'a>,
 ) -> Decoded<'a> {
     if bytes > value_bytes_max {
         return Decoded::Malformed;
     }
     let whole = taken + bytes + 2;
-    match input.get(taken..whole) {
+    match input.get(..whole) {
         None => Decoded::Incomplete(whole),
-        Some(body) if body.ends_with(b"\r\n") => Decoded::Reply(reply(&body[..bytes]), whole),
+        Some(text) if text.ends_with(b"\r\n") => {
+            Decoded::Reply(reply(&text[taken..taken + bytes], text), whole)
+        }
         Some(_) => Decoded::Malformed,
     }
 }
@@ -160,13 +174,14 @@ struct Header<'a> {
 
 /// `VALUE <key> <flags> <bytes> [<cas>]`.
 fn value_header(line: &[u8]) -> Option<Header<'_>> {
-    let mut words = line.strip_prefix(b"VALUE ")?.split(|&byte| byte == b' ');
-    let key = words.next().filter(|key| !key.is_empty())?;
-    let flags = u32::try_from(number(words.next()?)?).ok()?;
-    let bytes = usize::try_from(number(words.next()?)?).ok()?;
-    let cas = match words.next() {
-        Some(cas) => Some(number(cas)?),
-        None => None,
+    let (key, rest) = words::next(line.strip_prefix(b"VALUE ")?);
+    let (flags, rest) = words::next(rest);
+    let (bytes, rest) = words::next(rest);
+    let flags = u32::try_from(number(flags)?).ok()?;
+    let bytes = usize::try_from(number(bytes)?).ok()?;
+    let cas = match words::next(rest).0 {
+        b"" => None,
+        cas => Some(number(cas)?),
     };
     Some(Header { key, flags, bytes, cas })
 }
@@ -215,7 +230,8 @@ mod tests {
     #[test]
     fn values_come_whole_and_end() {
         let input = b"VALUE k 7 3\r\na\r\n\r\nEND\r\n";
-        let value = Reply::Value { key: b"k", flags: 7, data: b"a\r\n", cas: None };
+        let text = &input[..18];
+        let value = Reply::Value { key: b"k", flags: 7, data: b"a\r\n", cas: None, text };
         assert_eq!(decode(Shape::Values, input, LIMIT), Decoded::Reply(value, 18));
         assert_eq!(decode(Shape::Values, &input[18..], LIMIT), Decoded::Reply(Reply::End, 5));
     }
@@ -285,7 +301,7 @@ mod tests {
                     other => panic!("{other:?} at {split}"),
                 }
             }
-            let reply = Reply::Value { key: b"key", flags: 1, data: &data, cas: None };
+            let reply = Reply::Value { key: b"key", flags: 1, data: &data, cas: None, text: &wire };
             prop_assert_eq!(decode(Shape::Values, &wire, LIMIT), Decoded::Reply(reply, wire.len()));
         }
 

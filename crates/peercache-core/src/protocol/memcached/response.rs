@@ -97,8 +97,13 @@ pub fn meta(out: &mut Vec<u8>, meta: Meta<'_>) {
     out.extend_from_slice(b"\r\n");
 }
 
+#[inline]
 fn push_number(out: &mut Vec<u8>, number: u64) {
-    out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
+    // Most flags are 0.
+    match u8::try_from(number) {
+        Ok(digit @ 0..=9) => out.push(b'0' + digit),
+        _ => out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes()),
+    }
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@
 //! as if it were commands, so whoever chooses a value could run `flush_all`; here such a body is swallowed
 //! when its length is known, and the connection is closed when it is not.
 
+use super::words::{self, Words};
 use crate::key::Key;
 use memchr::memchr;
 
@@ -16,14 +17,12 @@ mod meta;
 mod number;
 mod plain;
 mod store;
-mod words;
 
 #[cfg(test)]
 mod tests;
 
 pub use keys::Keys;
 pub use meta::{MetaFlags, MetaKey, MetaRequest, MetaVerb, Placement};
-use words::Words;
 
 /// The longest line, in bytes without its line feed; a multiget may have [`GET_LINE_BYTES_MAX`].
 pub const LINE_BYTES_MAX: usize = 8 * 1024;
@@ -300,29 +299,37 @@ pub fn decode<'a>(input: &'a [u8], limits: &Limits) -> Decoded<'a> {
     if input.starts_with(b"\x16\x03") {
         return Decoded::Close { answer: None, reason: Reason::Tls };
     }
-    let line_bytes_max = line_bytes_max(input);
-    let window = &input[..input.len().min(line_bytes_max + 1)];
-    let Some(end) = memchr(b'\n', window) else {
-        if input.len() > line_bytes_max {
+    // Every line may be so long; whether it may be longer is asked only of those that are.
+    let window = &input[..input.len().min(LINE_BYTES_MAX + 1)];
+    let Some(end) = memchr(b'\n', window).or_else(|| end_of_long_line(input)) else {
+        if input.len() > line_bytes_max(input) {
             let answer = Some("CLIENT_ERROR line too long");
             return Decoded::Close { answer, reason: Reason::LineTooLong };
         }
         return Decoded::Incomplete { bytes_needed: input.len() + 1 };
     };
     // Like memcached: the CR before the LF is optional, and a lone CR LF is a command of one byte.
-    let line =
+    let text =
         if end > 1 { input[..end].strip_suffix(b"\r").unwrap_or(&input[..end]) } else { &input[..end] };
-    dispatch(&Line { text: line, words: Words::of(line), bytes: end + 1 }, &input[end + 1..], limits)
+    dispatch(&Line { text, bytes: end + 1 }, &input[end + 1..], limits)
+}
+
+/// Where a line ends that is longer than most may be, if it may.
+fn end_of_long_line(input: &[u8]) -> Option<usize> {
+    memchr(b'\n', &input[..input.len().min(line_bytes_max(input) + 1)])
 }
 
 /// One line, and what it took of the input.
 struct Line<'a> {
     text: &'a [u8],
-    words: Words<'a>,
     bytes: usize,
 }
 
 impl<'a> Line<'a> {
+    fn words(&self) -> Words<'a> {
+        Words::of(self.text)
+    }
+
     const fn request(&self, request: Request<'a>) -> Decoded<'a> {
         Decoded::Request { request, bytes: self.bytes }
     }
@@ -345,11 +352,12 @@ impl<'a> Line<'a> {
 /// Every command there is, with what reads it.
 fn dispatch<'a>(line: &Line<'a>, behind: &'a [u8], limits: &Limits) -> Decoded<'a> {
     let store = |form| store::decode(line, form, behind, limits);
-    match line.words.at(0) {
-        b"get" | b"bget" => plain::get(line, Versions::Hidden),
-        b"gets" => plain::get(line, Versions::Shown),
-        b"gat" => plain::get_and_touch(line, Versions::Hidden),
-        b"gats" => plain::get_and_touch(line, Versions::Shown),
+    let (verb, arguments) = words::next(line.text);
+    match verb {
+        b"get" | b"bget" => plain::get(line, arguments, Versions::Hidden),
+        b"gets" => plain::get(line, arguments, Versions::Shown),
+        b"gat" => plain::get_and_touch(line, arguments, Versions::Hidden),
+        b"gats" => plain::get_and_touch(line, arguments, Versions::Shown),
         b"set" => store(store::Form::Plain(StoreVerb::Set)),
         b"add" => store(store::Form::Plain(StoreVerb::Add)),
         b"replace" => store(store::Form::Plain(StoreVerb::Replace)),
@@ -367,12 +375,12 @@ fn dispatch<'a>(line: &Line<'a>, behind: &'a [u8], limits: &Limits) -> Decoded<'
         b"flush_all" => plain::flush_all(line),
         b"verbosity" => plain::verbosity(line),
         b"me" => plain::inspect(line),
-        b"stats" => line.request(Request::Stats(line.words.at(1))),
+        b"stats" => line.request(Request::Stats(words::next(arguments).0)),
         b"mn" => line.request(Request::Noop),
         b"version" => line.request(Request::Version),
         b"quit" => line.request(Request::Quit),
         word => match admin_verb(word) {
-            Some(verb) => plain::admin(line, verb),
+            Some(verb) => plain::admin(line, arguments, verb),
             None => unknown(line),
         },
     }
@@ -397,7 +405,7 @@ const fn admin_verb(word: &[u8]) -> Option<AdminVerb> {
 /// a request carries is never executed.
 fn unknown<'a>(line: &Line<'a>) -> Decoded<'a> {
     let last = line.text.rsplit(|&byte| byte == b' ').find(|word| !word.is_empty()).unwrap_or_default();
-    if line.words.count() > 1 && last.starts_with(b"HTTP/") {
+    if line.words().count() > 1 && last.starts_with(b"HTTP/") {
         return Decoded::Close { answer: None, reason: Reason::Http };
     }
     if let [b'*', count @ ..] = line.text

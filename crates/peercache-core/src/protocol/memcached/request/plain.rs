@@ -1,31 +1,31 @@
 //! Commands of one line.
 
 use super::number::{signed, unsigned};
+use super::words::{self, Words};
 use super::{AdminVerb, Answer, BAD_EXPTIME, BAD_FORMAT, CountVerb, Decoded, ERROR};
-use super::{Keys, Line, MetaKey, Request, Versions, words};
+use super::{Keys, Line, MetaKey, Request, Versions};
 use crate::key::Key;
 use core::ops::RangeInclusive;
 
 /// `<verb> <key>+`.
-pub(super) fn get<'a>(line: &Line<'a>, versions: Versions) -> Decoded<'a> {
-    if line.words.count() < 2 {
-        return line.refused(ERROR);
-    }
-    match Keys::behind(line.text, 1) {
+pub(super) fn get<'a>(line: &Line<'a>, arguments: &'a [u8], versions: Versions) -> Decoded<'a> {
+    match Keys::of(arguments) {
+        Ok(keys) if keys.count() == 0 => line.refused(ERROR),
         Ok(keys) => line.request(Request::Get { keys, versions }),
         Err(_) => line.refused(BAD_FORMAT),
     }
 }
 
 /// `<verb> <exptime> <key>*`.
-pub(super) fn get_and_touch<'a>(line: &Line<'a>, versions: Versions) -> Decoded<'a> {
-    if line.words.count() < 2 {
+pub(super) fn get_and_touch<'a>(line: &Line<'a>, arguments: &'a [u8], versions: Versions) -> Decoded<'a> {
+    let (exptime, keys) = words::next(arguments);
+    if exptime.is_empty() {
         return line.refused(ERROR);
     }
-    let Some(exptime) = signed(line.words.at(1)) else {
+    let Some(exptime) = signed(exptime) else {
         return line.refused(BAD_EXPTIME);
     };
-    match Keys::behind(line.text, 2) {
+    match Keys::of(keys) {
         Ok(keys) => line.request(Request::GetAndTouch { keys, exptime, versions }),
         Err(_) => line.refused(BAD_FORMAT),
     }
@@ -33,14 +33,14 @@ pub(super) fn get_and_touch<'a>(line: &Line<'a>, versions: Versions) -> Decoded<
 
 /// `<verb> <key> <delta> [noreply]`.
 pub(super) fn count<'a>(line: &Line<'a>, verb: CountVerb) -> Decoded<'a> {
-    let answer = match arguments(line, 2..=3) {
-        Some(answer) => answer,
-        None => return line.refused(ERROR),
+    let words = line.words();
+    let Some(answer) = arguments(&words, 2..=3) else {
+        return line.refused(ERROR);
     };
-    let Ok(key) = Key::new(line.words.at(1)) else {
+    let Ok(key) = Key::new(words.at(1)) else {
         return line.refused_to(answer, BAD_FORMAT);
     };
-    match unsigned(line.words.at(2)) {
+    match unsigned(words.at(2)) {
         Some(delta) => line.request(Request::Count { verb, key, delta, answer }),
         None => line.refused_to(answer, "CLIENT_ERROR invalid numeric delta argument"),
     }
@@ -48,13 +48,14 @@ pub(super) fn count<'a>(line: &Line<'a>, verb: CountVerb) -> Decoded<'a> {
 
 /// `touch <key> <exptime> [noreply]`.
 pub(super) fn touch<'a>(line: &Line<'a>) -> Decoded<'a> {
-    let Some(answer) = arguments(line, 2..=3) else {
+    let words = line.words();
+    let Some(answer) = arguments(&words, 2..=3) else {
         return line.refused(ERROR);
     };
-    let Ok(key) = Key::new(line.words.at(1)) else {
+    let Ok(key) = Key::new(words.at(1)) else {
         return line.refused_to(answer, BAD_FORMAT);
     };
-    match signed(line.words.at(2)) {
+    match signed(words.at(2)) {
         Some(exptime) => line.request(Request::Touch { key, exptime, answer }),
         None => line.refused_to(answer, BAD_EXPTIME),
     }
@@ -62,11 +63,12 @@ pub(super) fn touch<'a>(line: &Line<'a>) -> Decoded<'a> {
 
 /// `delete <key> [0] [noreply]`; the 0 is what is left of a delay that old clients sent.
 pub(super) fn delete<'a>(line: &Line<'a>) -> Decoded<'a> {
-    let Some(answer) = arguments(line, 1..=3) else {
+    let words = line.words();
+    let Some(answer) = arguments(&words, 1..=3) else {
         return line.refused(ERROR);
     };
-    let zero = line.words.at(2) == b"0";
-    let valid = match (line.words.count(), answer) {
+    let zero = words.at(2) == b"0";
+    let valid = match (words.count(), answer) {
         (2, _) | (3, Answer::Unwanted) => true,
         (3, Answer::Wanted) | (4, Answer::Unwanted) => zero,
         _ => false,
@@ -75,7 +77,7 @@ pub(super) fn delete<'a>(line: &Line<'a>) -> Decoded<'a> {
         let usage = "CLIENT_ERROR bad command line format.  Usage: delete <key> [noreply]";
         return line.refused_to(answer, usage);
     }
-    match Key::new(line.words.at(1)) {
+    match Key::new(words.at(1)) {
         Ok(key) => line.request(Request::Delete { key, answer }),
         Err(_) => line.refused_to(answer, BAD_FORMAT),
     }
@@ -83,14 +85,15 @@ pub(super) fn delete<'a>(line: &Line<'a>) -> Decoded<'a> {
 
 /// `flush_all [exptime] [noreply]`.
 pub(super) fn flush_all<'a>(line: &Line<'a>) -> Decoded<'a> {
-    let Some(answer) = arguments(line, 0..=2) else {
+    let words = line.words();
+    let Some(answer) = arguments(&words, 0..=2) else {
         return line.refused(ERROR);
     };
     let bare = if answer == Answer::Unwanted { 2 } else { 1 };
-    if line.words.count() == bare {
+    if words.count() == bare {
         return line.request(Request::FlushAll { exptime: 0, answer });
     }
-    match signed(line.words.at(1)) {
+    match signed(words.at(1)) {
         Some(exptime) => line.request(Request::FlushAll { exptime, answer }),
         None => line.refused_to(answer, BAD_EXPTIME),
     }
@@ -98,10 +101,11 @@ pub(super) fn flush_all<'a>(line: &Line<'a>) -> Decoded<'a> {
 
 /// `verbosity <level> [noreply]`.
 pub(super) fn verbosity<'a>(line: &Line<'a>) -> Decoded<'a> {
-    let Some(answer) = arguments(line, 1..=2) else {
+    let words = line.words();
+    let Some(answer) = arguments(&words, 1..=2) else {
         return line.refused(ERROR);
     };
-    match unsigned(line.words.at(1)).and_then(|level| u32::try_from(level).ok()) {
+    match unsigned(words.at(1)).and_then(|level| u32::try_from(level).ok()) {
         Some(level) => line.request(Request::Verbosity { level, answer }),
         None => line.refused_to(answer, BAD_FORMAT),
     }
@@ -109,10 +113,11 @@ pub(super) fn verbosity<'a>(line: &Line<'a>) -> Decoded<'a> {
 
 /// `me <key> [b]`; what else follows the key is for debugging and changes nothing.
 pub(super) fn inspect<'a>(line: &Line<'a>) -> Decoded<'a> {
-    let Ok(text) = Key::new(line.words.at(1)) else {
+    let words = line.words();
+    let Ok(text) = Key::new(words.at(1)) else {
         return line.refused(BAD_FORMAT);
     };
-    let key = match line.words.at(2) {
+    let key = match words.at(2) {
         b"b" => MetaKey::base64(text),
         _ => Some(MetaKey::plain(text)),
     };
@@ -121,15 +126,15 @@ pub(super) fn inspect<'a>(line: &Line<'a>) -> Decoded<'a> {
 
 /// A word for whoever runs the daemon. Whether such words are heard is not decided here, so neither is what
 /// has to follow them.
-pub(super) fn admin<'a>(line: &Line<'a>, verb: AdminVerb) -> Decoded<'a> {
-    let silent = words::split(words::behind(line.text, 1)).last() == Some(b"noreply");
+pub(super) fn admin<'a>(line: &Line<'a>, arguments: &'a [u8], verb: AdminVerb) -> Decoded<'a> {
+    let silent = words::split(arguments).last() == Some(b"noreply");
     let answer = if silent { Answer::Unwanted } else { Answer::Wanted };
-    line.request(Request::Admin { verb, arguments: words::behind(line.text, 1).trim_ascii_start(), answer })
+    line.request(Request::Admin { verb, arguments: arguments.trim_ascii_start(), answer })
 }
 
 /// If the line has as many arguments as it may, whether the last of them asks for silence.
-fn arguments(line: &Line<'_>, allowed: RangeInclusive<usize>) -> Option<Answer> {
-    let count = line.words.count() - 1;
-    let silent = count > 0 && line.words.last() == b"noreply";
+fn arguments(words: &Words<'_>, allowed: RangeInclusive<usize>) -> Option<Answer> {
+    let count = words.count() - 1;
+    let silent = count > 0 && words.last() == b"noreply";
     allowed.contains(&count).then_some(if silent { Answer::Unwanted } else { Answer::Wanted })
 }

@@ -4,6 +4,7 @@
 //! first question is whether that length can still be trusted.
 
 use super::number::{signed, unsigned};
+use super::words::Words;
 use super::{Answer, BAD_FORMAT, Decoded, ERROR, Limits, Line, MetaKey, Reason, Refused, Request, StoreVerb};
 use crate::key::Key;
 
@@ -29,17 +30,18 @@ struct Header<'a> {
 
 /// Decodes a storage command; `behind` is what has come behind its line.
 pub(super) fn decode<'a>(line: &Line<'a>, form: Form, behind: &'a [u8], limits: &Limits) -> Decoded<'a> {
-    let answer = match trusted_shape(line, form) {
+    let words = line.words();
+    let answer = match trusted_shape(&words, form) {
         Shape::Whole(answer) => answer,
         Shape::Bare => return line.refused(ERROR),
         Shape::Odd(words) => return unknown_length(words),
     };
-    let body_bytes = match body_length(line.words.at(4)) {
+    let body_bytes = match body_length(words.at(4)) {
         Length::Known(bytes) => bytes,
         Length::Negative => return line.refused_to(answer, BAD_FORMAT),
         Length::Unknown => return unknown_length(BAD_FORMAT),
     };
-    let Some(header) = header(line, form) else {
+    let Some(header) = header(&words, form) else {
         return refused(line, answer, BAD_FORMAT, body_bytes);
     };
     let forget = matches!(header.verb, StoreVerb::Set).then_some(MetaKey::plain(header.key));
@@ -101,13 +103,13 @@ enum Shape {
     Odd(&'static str),
 }
 
-fn trusted_shape(line: &Line<'_>, form: Form) -> Shape {
+fn trusted_shape(words: &Words<'_>, form: Form) -> Shape {
     let whole = match form {
         Form::Plain(_) => 5,
         Form::Cas => 6,
     };
-    let silent = line.words.last() == b"noreply";
-    match line.words.count() {
+    let silent = words.last() == b"noreply";
+    match words.count() {
         1 => Shape::Bare,
         count if count == whole && !silent => Shape::Whole(Answer::Wanted),
         count if count == whole + 1 && silent => Shape::Whole(Answer::Unwanted),
@@ -134,14 +136,14 @@ pub(super) fn body_length(word: &[u8]) -> Length {
     }
 }
 
-fn header<'a>(line: &Line<'a>, form: Form) -> Option<Header<'a>> {
+fn header<'a>(words: &Words<'a>, form: Form) -> Option<Header<'a>> {
     let verb = match form {
         Form::Plain(verb) => verb,
-        Form::Cas => StoreVerb::Cas(unsigned(line.words.at(5))?),
+        Form::Cas => StoreVerb::Cas(unsigned(words.at(5))?),
     };
-    let key = Key::new(line.words.at(1)).ok()?;
-    let flags = u32::try_from(unsigned(line.words.at(2))?).ok()?;
-    Some(Header { key, verb, flags, exptime: signed(line.words.at(3))? })
+    let key = Key::new(words.at(1)).ok()?;
+    let flags = u32::try_from(unsigned(words.at(2))?).ok()?;
+    Some(Header { key, verb, flags, exptime: signed(words.at(3))? })
 }
 
 pub(super) const fn unknown_length<'a>(answer: &'static str) -> Decoded<'a> {

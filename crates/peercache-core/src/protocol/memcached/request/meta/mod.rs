@@ -104,10 +104,11 @@ impl MetaVerb {
 
 /// `<verb> <key> <flag>*`.
 pub(super) fn decode<'a>(line: &Line<'a>, verb: MetaVerb) -> Decoded<'a> {
-    if line.words.count() == 1 {
+    let words = line.words();
+    if words.count() == 1 {
         return line.refused(ERROR);
     }
-    match parts(line, verb, 2) {
+    match parts(line, words.at(1), verb, 2) {
         Ok((key, flags)) => line.request(Request::Meta(MetaRequest { verb, key, flags, value: b"" })),
         Err(answer) => line.refused(answer),
     }
@@ -115,12 +116,13 @@ pub(super) fn decode<'a>(line: &Line<'a>, verb: MetaVerb) -> Decoded<'a> {
 
 /// `ms <key> <bytes> <flag>*`; `behind` is what has come behind its line.
 pub(super) fn decode_set<'a>(line: &Line<'a>, behind: &'a [u8], limits: &Limits) -> Decoded<'a> {
-    if line.words.count() == 1 {
+    let words = line.words();
+    if words.count() == 1 {
         return line.refused(ERROR);
     }
     let verb = MetaVerb::Set;
-    let parts = parts(line, verb, 3);
-    let body_bytes = match store::body_length(line.words.at(2)) {
+    let parts = parts(line, words.at(1), verb, 3);
+    let body_bytes = match store::body_length(words.at(2)) {
         Length::Known(bytes) => bytes,
         Length::Negative => return line.refused(BAD_FORMAT),
         Length::Unknown => return store::unknown_length(BAD_FORMAT),
@@ -141,10 +143,11 @@ pub(super) fn decode_set<'a>(line: &Line<'a>, behind: &'a [u8], limits: &Limits)
 /// The key and the flags of a line with `words_before` words before its flags, or the answer to them.
 fn parts<'a>(
     line: &Line<'a>,
+    key: &'a [u8],
     verb: MetaVerb,
     words_before: usize,
 ) -> Result<(MetaKey<'a>, MetaFlags<'a>), &'static str> {
-    let text = Key::new(line.words.at(1)).map_err(|_| BAD_FORMAT)?;
+    let text = Key::new(key).map_err(|_| BAD_FORMAT)?;
     let flags = match MetaFlags::check(words::behind(line.text, words_before), words_before, text) {
         Ok(flags) => flags,
         Err(Bad::TooMany) => return Err(verb.too_many()),
