@@ -17,7 +17,7 @@ use super::shared::Shared;
 use super::slot::{Token, Work};
 use peercache_client::direct::{DirectError, Greeting};
 use peercache_core::health::{Identified, Transition};
-use peercache_core::link::{Busy, End, Link, Next};
+use peercache_core::link::{End, Link, Next};
 use peercache_core::pipeline::{Malformed, PipelineLimits};
 use peercache_core::protocol::memcached::command::Dialect;
 use peercache_core::replication::Lost;
@@ -32,6 +32,8 @@ use std::time::Duration;
 pub(crate) struct Peer {
     pub(crate) link: Link<Token>,
     pub(crate) dialect: Dialect,
+    /// Sessions whose next request waits for the link to drain, see [`super::parking`].
+    pub(super) parked: VecDeque<u32>,
     /// Whether the flusher knows that there is something to send.
     is_dirty: bool,
 }
@@ -41,8 +43,8 @@ pub(crate) struct Peer {
 pub(crate) struct Hub {
     pub(super) core: Core,
     pub(super) peers: Vec<Peer>,
-    /// Sessions whose next request waits for a link to drain.
-    pub(super) parked: VecDeque<u32>,
+    /// How many sessions stand in the queues of peers.
+    pub(super) parked: usize,
     /// For each peer, the keys of a multiget that it is about to be asked; empty between uses.
     pub(super) by_peer: Vec<Vec<u16>>,
     /// Peers with something to send.
@@ -62,7 +64,7 @@ impl Peer {
     /// A peer that nobody is connected to yet.
     pub(super) fn new(peer: &TopologyPeer, silence: Duration) -> Self {
         let link = Link::new(Arc::clone(&peer.cell), PipelineLimits::default(), silence);
-        Self { link, dialect: Dialect::Classic, is_dirty: false }
+        Self { link, dialect: Dialect::Classic, parked: VecDeque::new(), is_dirty: false }
     }
 }
 
@@ -88,7 +90,7 @@ impl Hub {
                 number: number as u16,
                 stirred: false,
             },
-            parked: VecDeque::new(),
+            parked: 0,
             dirty_peers: Vec::new(),
             shared,
             next_request: 0,
@@ -197,9 +199,9 @@ impl Hub {
         session.is_dirty = false;
         // A write that waits for others of its key is told when it may begin: who asks, asks without end.
         let waits_for_turn = matches!(session.ticket, Some(Ticket::Waiting(_)));
-        let is_parked = session.parked_at.is_some() && !waits_for_turn;
-        let may_begin = is_parked && session.has_room() && !self.is_changing;
-        if may_begin && !self.parked.contains(&id) {
+        let is_delayed = session.parked_at.is_some() && !waits_for_turn;
+        let may_begin = is_delayed && !session.is_parked && session.has_room();
+        if may_begin && !self.is_changing {
             self.resume(id);
         }
         self.go_on_with_many(id);
@@ -287,11 +289,9 @@ impl Hub {
     /// When [`Self::alarm`] may have something to do.
     pub(crate) fn next_alarm(&self) -> Option<Duration> {
         let request = self.core.known.topology.policy().request;
-        let parked = self.parked.front().and_then(|&id| self.core.sessions.get(id as usize));
-        let parked = parked.and_then(|session| Some(session.parked_at? + request));
         let held = (!self.core.held.is_empty()).then(|| self.core.known.now + request / 4);
         let links = self.peers.iter().filter_map(|peer| peer.link.next_alarm());
-        links.chain(parked).chain(held).min()
+        links.chain(self.next_overdue()).chain(held).min()
     }
 
     /// Time has passed.
@@ -401,24 +401,6 @@ impl Hub {
             waiting.remove(&place.request);
             orders.leave(*number, place, granted);
         }
-    }
-
-    /// Lets the first parked session try again; tells whether it could go on.
-    fn unpark(&mut self) -> bool {
-        let Some(&id) = self.parked.front() else { return false };
-        if self.peers.iter().any(|peer| peer.link.room() == Err(Busy::Full)) && !self.is_overdue(id) {
-            return false;
-        }
-        self.parked.pop_front();
-        self.resume(id);
-        true
-    }
-
-    /// Whether the session's next request has waited for so long that it must go on as it can.
-    pub(super) fn is_overdue(&self, id: u32) -> bool {
-        let known = &self.core.known;
-        let parked_at = self.core.sessions.get(id as usize).and_then(|session| session.parked_at);
-        parked_at.is_some_and(|at| at + known.topology.policy().request <= known.now)
     }
 
     /// Goes on with a multiget whose client has taken what it got so far.

@@ -11,14 +11,15 @@ use super::op::Op;
 use super::orders::Place;
 use super::session::{Stage, Ticket};
 use super::slot::{One, RequestBytes, Slot, Token, Work};
-use super::{administration, meta};
-use peercache_core::link::Busy;
+use super::{administration, many, meta};
+use peercache_core::key::Key;
 use peercache_core::protocol::memcached::request::{
     Answer as Wanted, Decoded, Keys, Limits, MetaKey, MetaRequest, Refused, Request, Versions, decode,
 };
 use peercache_core::protocol::memcached::response;
 use peercache_core::replication::order::{Entered, Together, Who};
 use peercache_core::replication::{Positions, Step};
+use peercache_core::ring::PeerIndex;
 use peercache_core::router::{self, Mode, Plan};
 
 /// What became of a request.
@@ -26,8 +27,8 @@ use peercache_core::router::{self, Mode, Plan};
 pub(super) enum Began {
     /// It is answered, or will be.
     Yes,
-    /// It has to wait for room on a link.
-    Parked,
+    /// It has to wait for room on the link to this peer.
+    Parked(PeerIndex),
     /// It has to wait for other writes of its key.
     Waiting,
     /// The connection ends behind it.
@@ -36,7 +37,7 @@ pub(super) enum Began {
 
 impl Began {
     fn is_delayed(self) -> bool {
-        matches!(self, Self::Parked | Self::Waiting)
+        matches!(self, Self::Parked(_) | Self::Waiting)
     }
 }
 
@@ -118,9 +119,9 @@ impl Hub {
             let Some(session) = self.session(id) else { return input.len() };
             match began {
                 Began::Yes => session.parked_at = None,
-                Began::Parked => {
+                Began::Parked(peer) => {
                     session.parked_at.get_or_insert(now);
-                    self.parked.push_back(id);
+                    self.park(id, peer);
                     return taken;
                 }
                 Began::Waiting => {
@@ -261,9 +262,8 @@ impl Hub {
     }
 
     fn begin_many(&mut self, id: u32, keys: Keys<'_>, versions: Versions) -> Began {
-        let is_full = self.peers.iter().any(|peer| peer.link.room() == Err(Busy::Full));
-        if is_full && !self.is_overdue(id) {
-            return Began::Parked;
+        if let Some(peer) = self.full_for_many(keys, versions).filter(|_| !self.is_overdue(id)) {
+            return Began::Parked(peer);
         }
         let known = &self.core.known;
         let deadline = known.request_deadline();
@@ -278,6 +278,21 @@ impl Hub {
         self.core.todo.push(Todo::Many(token));
         self.turn();
         Began::Yes
+    }
+
+    /// A full link that a multiget needs.
+    fn full_for_many(&self, keys: Keys<'_>, versions: Versions) -> Option<PeerIndex> {
+        let topology = &self.core.known.topology;
+        // Mostly none is full, and nothing has to be planned to find that out.
+        topology.indexes().find(|&peer| self.is_full(peer))?;
+        let first = |key: Key<'_>| match router::plan_reading(topology, key.as_bytes(), many::mode(versions))
+        {
+            Some((set, _, Step::Ask(positions, _))) => {
+                positions.lowest().map(|position| router::peer_at(&set, position))
+            }
+            _ => None,
+        };
+        keys.iter().filter_map(first).find(|&peer| self.is_full(peer))
     }
 
     /// Each key is a request of its own; the last one's answer ends them all.
@@ -318,10 +333,9 @@ impl Hub {
     fn begin_one(&mut self, id: u32, asked: Asked<'_>) -> Began {
         let plan = self.plan(&asked);
         if let Some(Plan { set, first: Step::Ask(positions, _), .. }) = &plan {
-            let link = |position| &self.peers[router::peer_at(set, position).get()].link;
-            let is_full = positions.iter().any(|position| link(position).room() == Err(Busy::Full));
-            if is_full && !self.is_overdue(id) {
-                return Began::Parked;
+            let mut asked = positions.iter().map(|position| router::peer_at(set, position));
+            if let Some(peer) = asked.find(|&peer| self.is_full(peer)).filter(|_| !self.is_overdue(id)) {
+                return Began::Parked(peer);
             }
         }
         let place = match self.take_turn(id, &asked) {

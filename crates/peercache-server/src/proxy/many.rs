@@ -125,7 +125,7 @@ impl Many {
         let count = (self.ends.len() - self.window).min(keys_max);
         for number in 0..count {
             let name = self.name(number as u16);
-            let plan = router::plan_reading(&known.topology, name, self.mode());
+            let plan = router::plan_reading(&known.topology, name, mode(self.versions));
             let Some((set, gather, first)) = plan else { return false };
             self.keys.push(KeyInWork { set, gather, position: 0, found: None });
             self.undecided += 1;
@@ -139,13 +139,6 @@ impl Many {
         self.trouble = Some("No peers available.".to_owned());
         self.keys.clear();
         (self.undecided, self.window) = (0, self.ends.len());
-    }
-
-    fn mode(&self) -> Mode {
-        match self.versions {
-            Versions::Hidden => Mode::Read,
-            Versions::Shown => Mode::Fetch,
-        }
     }
 
     /// Takes out what has to be asked, sorted by peer: into each peer's list the keys for it.
@@ -267,5 +260,13 @@ impl Many {
     /// Why a key could not be read, if so.
     pub(crate) fn trouble(&self) -> Option<&str> {
         self.trouble.as_deref()
+    }
+}
+
+/// How the keys of a multiget are read.
+pub(crate) fn mode(versions: Versions) -> Mode {
+    match versions {
+        Versions::Hidden => Mode::Read,
+        Versions::Shown => Mode::Fetch,
     }
 }

@@ -30,11 +30,14 @@ mod op;
 mod options;
 mod orders;
 mod pace;
+mod parking;
 mod say;
 mod serve;
 mod session;
 mod shared;
 mod slot;
+#[cfg(test)]
+mod tests;
 
 pub use changer::Changer;
 pub use options::{Options, PendingFlush};

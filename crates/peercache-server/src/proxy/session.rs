@@ -79,6 +79,8 @@ pub(crate) struct Session {
     pub(crate) active_at: Duration,
     /// Since when a request waits for room or for its turn.
     pub(crate) parked_at: Option<Duration>,
+    /// Whether it stands in the queue of a link that has no room.
+    pub(crate) is_parked: bool,
     /// The place of the write that waits for its turn, and whether that has come (P-16).
     pub(crate) ticket: Option<Ticket>,
     /// How many keys of the `gat` at the start of what is held have been begun.
@@ -111,6 +113,7 @@ impl Session {
             access,
             active_at: now,
             parked_at: None,
+            is_parked: false,
             ticket: None,
             keys_begun: 0,
             is_flushing: false,
@@ -219,6 +222,7 @@ impl Session {
             }
             if slot.is_last {
                 (self.stage, self.held, self.parked_at) = (Stage::Cut, Vec::new(), None);
+                self.is_parked = false;
             }
             buffers.put(std::mem::take(&mut slot.answer));
         }
@@ -240,5 +244,6 @@ impl Session {
     pub(crate) fn hang_up(&mut self) {
         self.stage = Stage::Gone;
         (self.held, self.out, self.sent, self.parked_at) = (Vec::new(), Vec::new(), 0, None);
+        self.is_parked = false;
     }
 }
