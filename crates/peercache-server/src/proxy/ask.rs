@@ -6,7 +6,7 @@ use super::meta;
 use super::op::Op;
 use super::slot::{Slot, Token, Work};
 use peercache_core::key::Key;
-use peercache_core::link::Link;
+use peercache_core::link::{Busy, Link};
 use peercache_core::protocol::memcached::command::{Command, Dialect};
 use peercache_core::protocol::memcached::request::StoreVerb;
 use peercache_core::replication::{Ask, Tag};
@@ -70,7 +70,9 @@ impl Hub {
         let peer = &mut peers[index];
         let bytes = &one.bytes;
         let Ok(key) = Key::new(bytes.key()) else { return };
-        if peer.link.room().is_err() {
+        // A full link takes it: the request was let in when there was room, and a peer that is well must not
+        // become unreadable because of it.
+        if peer.link.room() == Err(Busy::Refusing) {
             return self.not_sent(token);
         }
         let how = How { ask, dialect: peer.dialect, tag: core.known.tags[index] };
@@ -106,7 +108,7 @@ impl Hub {
                     let part = many.add_part(numbers);
                     let link = &mut peers[index].link;
                     // A full link takes it: whole multigets are parked before they begin.
-                    if link.room() == Err(peercache_core::link::Busy::Refusing) {
+                    if link.room() == Err(Busy::Refusing) {
                         let lost = peercache_core::replication::Lost::NotSent;
                         many.part_lost(part, lost, &core.known);
                         continue;
@@ -130,7 +132,7 @@ impl Hub {
     /// Tells a peer to forget everything.
     pub(super) fn ask_flush(&mut self, token: Token) {
         let index = usize::from(token.part);
-        if self.peers[index].link.room().is_err() {
+        if self.peers[index].link.room() == Err(Busy::Refusing) {
             return self.not_sent(token);
         }
         let known = &self.core.known;

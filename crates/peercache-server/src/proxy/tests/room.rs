@@ -70,3 +70,37 @@ fn p60_a_peer_that_is_down_fails_at_once_however_full_its_link_is() {
     stage.answers(1, "END\r\n");
     assert!(stage.told(client).starts_with("SERVER_ERROR no replica can serve this key"));
 }
+
+#[test]
+fn p60_a_follower_whose_link_is_full_is_asked_all_the_same() {
+    let mut stage = Stage::of(2, 2);
+    let (key, client) = (stage.key(&[0, 1]), stage.client());
+    stage.says(client, &format!("incr {key} 1\r\n"));
+    stage.fill(1);
+    stage.answers(0, "6\r\n");
+    assert_eq!(stage.sent(1), format!("incr {key} 1\r\n"));
+    assert!(stage.cell(1).state().is_readable());
+}
+
+#[test]
+fn p60_a_read_fails_over_to_a_sibling_whose_link_is_full() {
+    let mut stage = Stage::of(2, 2);
+    let (key, client) = (stage.key(&[0, 1]), stage.client());
+    stage.says(client, &format!("get {key}\r\n"));
+    stage.fill(1);
+    stage.answers(0, "SERVER_ERROR out of memory writing get response\r\n");
+    assert_eq!(stage.sent(1), format!("get {key}\r\n"));
+    assert_eq!(stage.told(client), "");
+}
+
+#[test]
+fn p60_a_flush_reaches_a_peer_whose_link_is_full() {
+    let mut stage = Stage::of(2, 2);
+    let client = stage.client();
+    stage.fill(1);
+    stage.says(client, "flush_all\r\n");
+    assert_eq!(stage.sent(1), "flush_all\r\n");
+    stage.answers(0, "OK\r\n");
+    assert!(stage.cell(1).state().is_readable());
+    assert_eq!(stage.told(client), "");
+}
