@@ -45,6 +45,8 @@ pub(crate) struct Hub {
     pub(super) peers: Vec<Peer>,
     /// How many sessions stand in the queues of peers.
     pub(super) parked: usize,
+    /// Writes that wait for their turn, by request, and since when; some of them do no longer.
+    pub(super) turns: VecDeque<(Duration, u32)>,
     /// For each peer, the keys of a multiget that it is about to be asked; empty between uses.
     pub(super) by_peer: Vec<Vec<u16>>,
     /// Peers with something to send.
@@ -91,6 +93,7 @@ impl Hub {
                 stirred: false,
             },
             parked: 0,
+            turns: VecDeque::new(),
             dirty_peers: Vec::new(),
             shared,
             next_request: 0,
@@ -195,13 +198,16 @@ impl Hub {
     /// Called when the session's output was sent as far as the socket takes it. Tells whether the session is
     /// over, and then forgets it.
     pub(crate) fn sent(&mut self, id: u32) -> bool {
+        let (has_siblings, now) = (self.core.known.topology.has_siblings(), self.core.known.now);
         let Some(session) = self.core.sessions.get_mut(id as usize) else { return true };
         session.is_dirty = false;
         // A write that waits for others of its key is told when it may begin: who asks, asks without end.
-        let waits_for_turn = matches!(session.ticket, Some(Ticket::Waiting(_)));
+        let waits_for_turn = matches!(session.ticket, Some(Ticket::Waiting(_))) && has_siblings;
         let is_delayed = session.parked_at.is_some() && !waits_for_turn;
         let may_begin = is_delayed && !session.is_parked && session.has_room();
         if may_begin && !self.is_changing {
+            // Until now it has waited for its client, and for nobody else.
+            session.parked_at = Some(now);
             self.resume(id);
         }
         self.go_on_with_many(id);
@@ -222,6 +228,8 @@ impl Hub {
             self.drop_ticket(id);
             let session = self.core.sessions.remove(id as usize);
             session.reader.into_iter().for_each(std::task::Waker::wake);
+            // Its place may have been all that others waited for.
+            self.turn();
         }
         is_over
     }
@@ -291,7 +299,7 @@ impl Hub {
         let request = self.core.known.topology.policy().request;
         let held = (!self.core.held.is_empty()).then(|| self.core.known.now + request / 4);
         let links = self.peers.iter().filter_map(|peer| peer.link.next_alarm());
-        links.chain(self.next_overdue()).chain(held).min()
+        links.chain(self.next_overdue()).chain(self.next_turn_over()).chain(held).min()
     }
 
     /// Time has passed.
@@ -364,7 +372,7 @@ impl Hub {
                     Todo::Many(token) => self.ask_many(token),
                 }
             }
-            if !self.grant() && !self.unpark() {
+            if !self.grant() && !self.give_up_turn() && !self.unpark() {
                 return;
             }
         }
@@ -394,7 +402,7 @@ impl Hub {
     }
 
     /// Gives up a write that waits for its turn, or has it and has not begun.
-    fn drop_ticket(&mut self, id: u32) {
+    pub(super) fn drop_ticket(&mut self, id: u32) {
         let Some(session) = self.core.sessions.get_mut(id as usize) else { return };
         if let Some(Ticket::Waiting(place) | Ticket::Granted(place)) = session.ticket.take() {
             let Core { orders, granted, number, waiting, .. } = &mut self.core;

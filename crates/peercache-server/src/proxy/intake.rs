@@ -9,18 +9,18 @@ use super::core::Todo;
 use super::hub::Hub;
 use super::op::Op;
 use super::orders::Place;
-use super::session::{Stage, Ticket};
+use super::session::Stage;
 use super::slot::{One, RequestBytes, Slot, Token, Work};
+use super::turns::{self, Turn};
 use super::{administration, many, meta};
 use peercache_core::key::Key;
 use peercache_core::protocol::memcached::request::{
     Answer as Wanted, Decoded, Keys, Limits, MetaKey, MetaRequest, Refused, Request, Versions, decode,
 };
 use peercache_core::protocol::memcached::response;
-use peercache_core::replication::order::{Entered, Together, Who};
 use peercache_core::replication::{Positions, Step};
 use peercache_core::ring::PeerIndex;
-use peercache_core::router::{self, Mode, Plan};
+use peercache_core::router::{self, Plan};
 
 /// What became of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,13 +39,6 @@ impl Began {
     fn is_delayed(self) -> bool {
         matches!(self, Self::Parked(_) | Self::Waiting)
     }
-}
-
-/// Whether a write may begin.
-enum Turn {
-    /// It may, and has this place if it needs one.
-    Now(Option<Place>),
-    Later,
 }
 
 /// A request for one key as it came.
@@ -331,7 +324,7 @@ impl Hub {
 
     /// Begins a request for one key, unless a link that it needs is full.
     fn begin_one(&mut self, id: u32, asked: Asked<'_>) -> Began {
-        let plan = self.plan(&asked);
+        let mut plan = self.plan(&asked);
         if let Some(Plan { set, first: Step::Ask(positions, _), .. }) = &plan {
             let mut asked = positions.iter().map(|position| router::peer_at(set, position));
             if let Some(peer) = asked.find(|&peer| self.is_full(peer)).filter(|_| !self.is_overdue(id)) {
@@ -341,38 +334,13 @@ impl Hub {
         let place = match self.take_turn(id, &asked) {
             Turn::Now(place) => place,
             Turn::Later => return Began::Waiting,
+            Turn::Over => {
+                plan.iter_mut().for_each(|plan| plan.first = Step::Settled(turns::given_up()));
+                None
+            }
         };
         self.start_one(id, asked, plan, place);
         Began::Yes
-    }
-
-    /// Where copies are kept, writes of one key go out in one order (P-16).
-    #[inline]
-    fn take_turn(&mut self, id: u32, asked: &Asked<'_>) -> Turn {
-        let together = match asked.op.mode() {
-            Mode::Read | Mode::Fetch => return Turn::Now(None),
-            _ if !self.core.known.topology.has_siblings() => return Turn::Now(None),
-            Mode::WriteAll => Together::Parallel,
-            Mode::LeaderThen(_) => Together::Exclusive,
-        };
-        let Some(session) = self.core.sessions.get_mut(id as usize) else { return Turn::Later };
-        match session.ticket {
-            Some(Ticket::Waiting(_)) => return Turn::Later,
-            Some(Ticket::Granted(place)) => {
-                session.ticket = None;
-                return Turn::Now(Some(place));
-            }
-            None => {}
-        }
-        self.next_request = self.next_request.wrapping_add(1);
-        let who = Who { worker: self.core.number, request: self.next_request };
-        let (place, entered) = self.core.orders.enter(who, asked.key.placement().as_ref(), together);
-        if entered == Entered::Granted {
-            return Turn::Now(Some(place));
-        }
-        session.ticket = Some(Ticket::Waiting(place));
-        self.core.waiting.insert(place.request, id);
-        Turn::Later
     }
 
     #[inline]

@@ -38,6 +38,7 @@ mod shared;
 mod slot;
 #[cfg(test)]
 mod tests;
+mod turns;
 
 pub use changer::Changer;
 pub use options::{Options, PendingFlush};

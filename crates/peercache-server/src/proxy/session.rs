@@ -48,6 +48,8 @@ pub(crate) enum Stage {
 pub(crate) enum Ticket {
     Waiting(Place),
     Granted(Place),
+    /// It has waited for too long and has none any more.
+    Over,
 }
 
 /// One client's conversation.

@@ -1,5 +1,6 @@
 //! A hub without sockets: what clients and peers say goes in, what they are told comes out.
 
+mod order;
 mod room;
 
 use super::hub::Hub;
@@ -7,7 +8,7 @@ use super::options::Options;
 use super::shared::Shared;
 use super::slot::Token;
 use peercache_client::direct::Greeting;
-use peercache_core::health::{Incarnation, PeerCell};
+use peercache_core::health::{Incarnation, PeerCell, Phase};
 use peercache_core::key::Key;
 use peercache_core::protocol::memcached::command::{Command, Dialect};
 use peercache_core::protocol::memcached::request::Versions;
@@ -29,8 +30,8 @@ struct Stage {
     told: HashMap<u32, String>,
     /// What each peer was sent.
     sent: Vec<String>,
-    /// Whether peers take what they are sent.
-    takes: bool,
+    /// Clients that take nothing of what they are told.
+    deaf: Vec<u32>,
 }
 
 impl Stage {
@@ -41,7 +42,7 @@ impl Stage {
         let shared = Arc::new(Shared::new(Arc::default(), 1, &Options::default(), Vec::new()));
         let hub = Hub::new(topology, shared, 0);
         let (told, sent) = (HashMap::new(), vec![String::new(); peers]);
-        let mut stage = Self { hub, now: Duration::ZERO, network, told, sent, takes: true };
+        let mut stage = Self { hub, now: Duration::ZERO, network, told, sent, deaf: Vec::new() };
         (0..peers).for_each(|peer| stage.connect(peer, Dialect::Classic));
         stage
     }
@@ -60,6 +61,23 @@ impl Stage {
     /// A client says something.
     fn says(&mut self, client: u32, text: &str) {
         self.hub.client_input(client, text.as_bytes());
+        self.flush();
+    }
+
+    /// The network keeps so many copies from now on. Nothing may be in progress.
+    fn change_copies(&mut self, copies: u8) {
+        self.network.replication = Replication::new(copies).unwrap();
+        let next = self.hub.topology().next(&self.network, |_| Phase::Up).unwrap();
+        assert!(self.hub.is_quiet());
+        self.hub.change(&Arc::new(next));
+        self.hub.end_change();
+        self.flush();
+    }
+
+    /// A client takes what it is told from now on.
+    fn listens(&mut self, client: u32) {
+        self.deaf.clear();
+        self.hub.touch(client);
         self.flush();
     }
 
@@ -109,14 +127,14 @@ impl Stage {
         while self.hub.is_dirty() {
             let (mut peers, mut sessions) = (Vec::new(), Vec::new());
             self.hub.take_dirty_peers(&mut peers);
-            for peer in peers.into_iter().filter(|_| self.takes) {
+            for peer in peers {
                 let mut out = Vec::new();
                 self.hub.peer_output(peer, &mut out);
                 self.sent[peer].push_str(str::from_utf8(&out).unwrap());
             }
             self.hub.take_dirty_sessions(&mut sessions);
             for id in sessions {
-                if let Some(session) = self.hub.session(id) {
+                if let Some(session) = self.hub.session(id).filter(|_| !self.deaf.contains(&id)) {
                     let unsent = session.out[session.sent..].to_vec();
                     self.told.entry(id).or_default().push_str(str::from_utf8(&unsent).unwrap());
                     self.hub.note_written(id, unsent.len());
