@@ -47,6 +47,8 @@ pub(crate) struct Hub {
     pub(super) parked: usize,
     /// Writes that wait for their turn, by request, and since when; some of them do no longer.
     pub(super) turns: VecDeque<(Duration, u32)>,
+    /// Where what is worked off is kept meanwhile; empty between uses.
+    todos: Vec<Todo>,
     /// For each peer, the keys of a multiget that it is about to be asked; empty between uses.
     pub(super) by_peer: Vec<Vec<u16>>,
     /// Peers with something to send.
@@ -94,6 +96,7 @@ impl Hub {
             },
             parked: 0,
             turns: VecDeque::new(),
+            todos: Vec::new(),
             dirty_peers: Vec::new(),
             shared,
             next_request: 0,
@@ -361,7 +364,18 @@ impl Hub {
     /// Works off what is to be asked, and lets parked sessions go on where there is room again.
     pub(super) fn turn(&mut self) {
         loop {
-            while let Some(todo) = self.core.todo.pop() {
+            self.work_off();
+            if !self.grant() && !self.give_up_turn() && !self.unpark() {
+                return;
+            }
+        }
+    }
+
+    /// In the order in which it was noted: a read that fails over must not overtake a write that does.
+    fn work_off(&mut self) {
+        while !self.core.todo.is_empty() {
+            let mut todos = std::mem::replace(&mut self.core.todo, std::mem::take(&mut self.todos));
+            for todo in todos.drain(..) {
                 match todo {
                     Todo::One(token, positions, ask) => {
                         positions.iter().for_each(|position| {
@@ -372,9 +386,7 @@ impl Hub {
                     Todo::Many(token) => self.ask_many(token),
                 }
             }
-            if !self.grant() && !self.give_up_turn() && !self.unpark() {
-                return;
-            }
+            self.todos = todos;
         }
     }
 

@@ -20,7 +20,7 @@ use peercache_core::protocol::memcached::request::{
 use peercache_core::protocol::memcached::response;
 use peercache_core::replication::{Positions, Step};
 use peercache_core::ring::PeerIndex;
-use peercache_core::router::{self, Plan};
+use peercache_core::router::{self, Mode, Plan};
 
 /// What became of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -255,13 +255,15 @@ impl Hub {
     }
 
     fn begin_many(&mut self, id: u32, keys: Keys<'_>, versions: Versions) -> Began {
-        if let Some(peer) = self.full_for_many(keys, versions).filter(|_| !self.is_overdue(id)) {
+        let Some(session) = self.core.sessions.get(id as usize) else { return Began::Yes };
+        let mode = session.plans(many::mode(versions));
+        if let Some(peer) = self.full_for_many(keys, mode).filter(|_| !self.is_overdue(id)) {
             return Began::Parked(peer);
         }
         let known = &self.core.known;
         let deadline = known.request_deadline();
         let mut many = self.core.buffers.take_many();
-        many.begin(versions, deadline);
+        many.begin(versions, mode, deadline);
         keys.iter().for_each(|key| many.add(key));
         let started = self.core.known.now;
         let answer = self.core.buffers.take();
@@ -274,12 +276,11 @@ impl Hub {
     }
 
     /// A full link that a multiget needs.
-    fn full_for_many(&self, keys: Keys<'_>, versions: Versions) -> Option<PeerIndex> {
+    fn full_for_many(&self, keys: Keys<'_>, mode: Mode) -> Option<PeerIndex> {
         let topology = &self.core.known.topology;
         // Mostly none is full, and nothing has to be planned to find that out.
         topology.indexes().find(|&peer| self.is_full(peer))?;
-        let first = |key: Key<'_>| match router::plan_reading(topology, key.as_bytes(), many::mode(versions))
-        {
+        let first = |key: Key<'_>| match router::plan_reading(topology, key.as_bytes(), mode) {
             Some((set, _, Step::Ask(positions, _))) => {
                 positions.lowest().map(|position| router::peer_at(&set, position))
             }
@@ -324,7 +325,7 @@ impl Hub {
 
     /// Begins a request for one key, unless a link that it needs is full.
     fn begin_one(&mut self, id: u32, asked: Asked<'_>) -> Began {
-        let mut plan = self.plan(&asked);
+        let mut plan = self.plan(id, &asked);
         if let Some(Plan { set, first: Step::Ask(positions, _), .. }) = &plan {
             let mut asked = positions.iter().map(|position| router::peer_at(set, position));
             if let Some(peer) = asked.find(|&peer| self.is_full(peer)).filter(|_| !self.is_overdue(id)) {
@@ -344,8 +345,9 @@ impl Hub {
     }
 
     #[inline]
-    fn plan(&self, asked: &Asked<'_>) -> Option<Plan> {
-        router::plan_named(&self.core.known.topology, asked.key.placement().as_ref(), asked.op.mode())
+    fn plan(&self, id: u32, asked: &Asked<'_>) -> Option<Plan> {
+        let mode = self.core.sessions.get(id as usize)?.plans(asked.op.mode());
+        router::plan_named(&self.core.known.topology, asked.key.placement().as_ref(), mode)
     }
 
     /// Begins a request for one key as it was planned.
@@ -394,6 +396,7 @@ impl Hub {
             }
         }
         let answer = core.buffers.take();
+        session.leading += usize::from(matches!(op.mode(), Mode::LeaderThen(_)));
         session.push(Slot::new(Work::One(one), answer, core.known.now));
         if let Step::Settled(_) = first {
             core.step(token, first, None);

@@ -31,6 +31,8 @@ const KEPT_KEYS_MAX: usize = 1024;
 #[derive(Debug, Default)]
 pub(crate) struct Many {
     pub(crate) versions: Versions,
+    /// [`Mode::Read`] or [`Mode::Fetch`]; none before it is begun.
+    mode: Option<Mode>,
     pub(crate) deadline: Duration,
     /// The keys' bytes, one behind the other.
     text: Vec<u8>,
@@ -73,8 +75,8 @@ struct Part {
 
 impl Many {
     /// A multiget of nothing yet, in the buffers of one that is over.
-    pub(crate) fn begin(&mut self, versions: Versions, deadline: Duration) {
-        (self.versions, self.deadline) = (versions, deadline);
+    pub(crate) fn begin(&mut self, versions: Versions, mode: Mode, deadline: Duration) {
+        (self.versions, self.mode, self.deadline) = (versions, Some(mode), deadline);
         (self.window, self.undecided, self.hits, self.misses) = (0, 0, 0, 0);
         self.trouble = None;
         self.text.clear();
@@ -125,7 +127,7 @@ impl Many {
         let count = (self.ends.len() - self.window).min(keys_max);
         for number in 0..count {
             let name = self.name(number as u16);
-            let plan = router::plan_reading(&known.topology, name, mode(self.versions));
+            let plan = router::plan_reading(&known.topology, name, self.mode.unwrap_or(Mode::Fetch));
             let Some((set, gather, first)) = plan else { return false };
             self.keys.push(KeyInWork { set, gather, position: 0, found: None });
             self.undecided += 1;

@@ -11,6 +11,7 @@ use super::many::{PART_KEYS_MAX, WINDOW_KEYS_MAX};
 use super::orders::Place;
 use super::pace::Pace;
 use super::slot::{Slot, Work};
+use peercache_core::router::Mode;
 use std::collections::VecDeque;
 use std::task::Waker;
 use std::time::Duration;
@@ -64,6 +65,8 @@ pub(crate) struct Session {
     slots: VecDeque<Slot>,
     /// The number of the first slot.
     first: u32,
+    /// How many of the slots are led by one replica, which the others have not followed yet.
+    pub(crate) leading: usize,
     /// What is to be sent.
     pub(crate) out: Vec<u8>,
     /// How much of `out` was sent.
@@ -106,6 +109,7 @@ impl Session {
             swallow: 0,
             slots: VecDeque::new(),
             first: 0,
+            leading: 0,
             out: Vec::new(),
             sent: 0,
             waiting_bytes: 0,
@@ -150,6 +154,13 @@ impl Session {
     /// Whether its client holds so much that it has to be cut.
     pub(crate) fn is_over_budget(&self) -> bool {
         self.unsent() + self.waiting_bytes > HELD_BYTES_MAX
+    }
+
+    /// How what it asks in `mode` is planned now. What it reads behind a command that one replica leads is
+    /// asked of that one, over the same link, until the others have followed.
+    #[inline]
+    pub(crate) fn plans(&self, mode: Mode) -> Mode {
+        if mode == Mode::Read && self.leading > 0 { Mode::Fetch } else { mode }
     }
 
     /// Whether everything that was begun has ended.
