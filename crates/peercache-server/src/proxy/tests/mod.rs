@@ -1,5 +1,6 @@
 //! A hub without sockets: what clients and peers say goes in, what they are told comes out.
 
+mod answers;
 mod order;
 mod room;
 
