@@ -92,9 +92,10 @@ impl Core {
                     Reply::End if one.kept == Some(position) => Outcome::Hit,
                     _ => one.op.outcome(reply),
                 };
-                if keeps(one, position) {
+                let rank = rank(position, &outcome);
+                if keeps(one, rank) {
                     say::keep(&mut slot.answer, one.op, reply, self.known.tag(&one.set, position));
-                    one.kept = Some(position);
+                    one.kept = Some(rank);
                 }
                 let topology = &self.known.topology;
                 let step = router::observe(topology, &one.set, &mut one.gather, position, outcome);
@@ -363,11 +364,23 @@ impl Core {
     }
 }
 
-/// Whether this replica's answer may be what the client is told.
-fn keeps(one: &One, position: u8) -> bool {
+/// A key has no more replicas than this.
+const REPLICAS_MAX: u8 = 8;
+
+/// Which of several answers of replicas counts: that of the lowest rank. Whoever had nothing of a key comes
+/// behind those who had something.
+fn rank(position: u8, outcome: &Outcome) -> u8 {
+    match outcome {
+        Outcome::NotFound => REPLICAS_MAX + position,
+        _ => position,
+    }
+}
+
+/// Whether the answer of a replica, of this rank, may be what the client is told.
+fn keeps(one: &One, rank: u8) -> bool {
     match one.op.mode() {
         Mode::Read | Mode::Fetch => true,
         Mode::LeaderThen(_) => one.kept.is_none(),
-        Mode::WriteAll => one.kept.is_none_or(|kept| position < kept),
+        Mode::WriteAll => one.kept.is_none_or(|kept| rank < kept),
     }
 }
