@@ -8,7 +8,6 @@ use super::buffers::Buffers;
 use super::counts::Counts;
 use super::everywhere::{self, Everywhere, Recorded};
 use super::known::Known;
-use super::op::Op;
 use super::orders::Orders;
 use super::say;
 use super::session::{Session, Stage};
@@ -220,8 +219,16 @@ impl Core {
         let words = format!("cannot record the outage of {ids}, so this is not acknowledged");
         let Some(session) = self.sessions.get_mut(token.session as usize) else { return };
         if let Some(slot) = session.slot(token.slot) {
+            let wanted = match &slot.work {
+                Work::One(one) => one.wanted,
+                Work::Everywhere(everywhere) => everywhere.wanted,
+                Work::Done | Work::Many(_) | Work::Flush(_) => Wanted::Wanted,
+            };
             slot.answer.clear();
-            say::server_error(&mut slot.answer, &words);
+            if wanted == Wanted::Wanted {
+                say::server_error(&mut slot.answer, &words);
+            }
+            slot.is_last = matches!(&slot.work, Work::One(one) if one.op.has_more_behind());
         }
         self.counts.errors += 1;
         self.finish(token);
@@ -316,7 +323,7 @@ impl Core {
         self.counts.told(one.op, answer);
         // The keys of one `gat` are requests of their own with one end. Behind an error in their middle
         // nothing that is sent could be understood.
-        slot.is_last = matches!(one.op, Op::GetAndTouch { last: false, .. }) && !say::uses_kept(one, answer);
+        slot.is_last = one.op.has_more_behind() && !say::uses_kept(one, answer);
         let bytes = slot.answer.len() + session.out.len() - unsent;
         session.answers.note(bytes);
         self.finish(token);

@@ -69,6 +69,11 @@ impl Op {
         }
     }
 
+    /// Whether the answer to its line goes on with other keys of the same `gat`.
+    pub(crate) fn has_more_behind(&self) -> bool {
+        matches!(self, Self::GetAndTouch { last: false, .. })
+    }
+
     /// Whether the value has to be kept until the request has ended, because it may be sent a second time.
     pub(crate) fn keeps_value(&self) -> bool {
         matches!(self.mode(), Mode::LeaderThen(_))

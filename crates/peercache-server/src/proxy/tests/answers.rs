@@ -1,6 +1,7 @@
 //! What peers are asked for a request, and what the client is told of their answers.
 
 use super::Stage;
+use peercache_core::link::End;
 
 #[test]
 fn s2_an_item_whose_new_value_is_refused_goes_also_where_its_key_is_in_base64() {
@@ -44,4 +45,45 @@ fn p14_a_delete_that_found_the_key_on_any_replica_says_so() {
         }
     }
     assert_eq!(deleted("md KEY q", [(0, "NF"), (1, "NF")]), "NF\r\nMN\r\n");
+}
+
+/// A worker of two peers with two copies each, whose outages cannot be written down.
+fn without_a_disk() -> Stage {
+    let stage = Stage::of(2, 2);
+    (0..2).for_each(|peer| stage.cell(peer).keep_ledger());
+    stage
+}
+
+/// The peer is lost, and that cannot be written down.
+fn lose(stage: &mut Stage, peer: usize) {
+    stage.hub.peer_ended(peer, End::Lost, "it closed the connection".to_owned());
+    stage.cell(peer).entry_failed();
+    stage.hub.look_at_held();
+    stage.flush();
+}
+
+#[test]
+fn p11_whoever_wants_no_answer_is_told_none_where_an_outage_cannot_be_recorded() {
+    for (asked, done) in [("set KEY 0 0 1 noreply\r\na", "STORED"), ("flush_all noreply", "OK")] {
+        let mut stage = without_a_disk();
+        let (key, client) = (stage.key(&[0, 1]), stage.client());
+        stage.says(client, &format!("{}\r\nmn\r\n", asked.replace("KEY", &key)));
+        stage.answers(0, &format!("{done}\r\n"));
+        lose(&mut stage, 1);
+        assert_eq!(stage.told(client), "MN\r\n", "{asked}");
+    }
+}
+
+#[test]
+fn p11_nothing_follows_the_error_in_the_middle_of_a_gat() {
+    let mut stage = without_a_disk();
+    let (key, other) = (stage.key(&[0, 1]), stage.key(&[1, 0]));
+    let client = stage.client();
+    stage.says(client, &format!("gat 5 {key} {other}\r\n"));
+    stage.answers(1, &format!("VALUE {other} 0 1\r\nb\r\nEND\r\n"));
+    stage.answers(0, &format!("VALUE {key} 0 1\r\na\r\nEND\r\nTOUCHED\r\n"));
+    lose(&mut stage, 1);
+    let told = stage.told(client);
+    assert!(told.starts_with("SERVER_ERROR cannot record the outage of p1"), "{told}");
+    assert_eq!(told.lines().count(), 1, "{told}");
 }
