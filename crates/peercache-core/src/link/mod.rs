@@ -184,6 +184,11 @@ impl<T> Link<T> {
         self.pipeline.push(command, token, deadline);
     }
 
+    /// The peer knows no meta commands: gives back those that were not sent.
+    pub fn lose_unsent_meta(&mut self, lost: impl FnMut(T)) {
+        self.pipeline.lose_unsent_meta(lost);
+    }
+
     /// Nobody will push any more: the link ends when it owes nothing.
     pub fn give_up(&mut self) {
         self.given_up = true;

@@ -72,10 +72,11 @@ impl Hub {
         let Ok(key) = Key::new(bytes.key()) else { return };
         // A full link takes it: the request was let in when there was room, and a peer that is well must not
         // become unreadable because of it.
-        if peer.link.room() == Err(Busy::Refusing) {
+        let is_foreign = peer.is_classic() && one.op.asks_meta(ask, bytes.flags());
+        if is_foreign || peer.link.room() == Err(Busy::Refusing) {
             return self.not_sent(token);
         }
-        let how = How { ask, dialect: peer.dialect, tag: core.known.tags[index] };
+        let how = How { ask, dialect: peer.dialect.unwrap_or(Dialect::Classic), tag: core.known.tags[index] };
         let deadline = core.known.attempt_deadline(one.deadline);
         push(&mut peer.link, &how, &one.op, (key, bytes.flags(), bytes.value()), (token, deadline));
         core.counts.failovers += u64::from(ask == Ask::Request);

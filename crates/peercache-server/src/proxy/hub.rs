@@ -31,7 +31,8 @@ use std::time::Duration;
 #[derive(Debug)]
 pub(crate) struct Peer {
     pub(crate) link: Link<Token>,
-    pub(crate) dialect: Dialect,
+    /// How it can be asked; none before it was met.
+    pub(crate) dialect: Option<Dialect>,
     /// Sessions whose next request waits for the link to drain, see [`super::parking`].
     pub(super) parked: VecDeque<u32>,
     /// Whether the flusher knows that there is something to send.
@@ -68,7 +69,7 @@ impl Peer {
     /// A peer that nobody is connected to yet.
     pub(super) fn new(peer: &TopologyPeer, silence: Duration) -> Self {
         let link = Link::new(Arc::clone(&peer.cell), PipelineLimits::default(), silence);
-        Self { link, dialect: Dialect::Classic, parked: VecDeque::new(), is_dirty: false }
+        Self { link, dialect: None, parked: VecDeque::new(), is_dirty: false }
     }
 }
 
@@ -249,7 +250,11 @@ impl Hub {
         let (peer, now) = (&mut peers[index], core.known.now);
         let lost = |token, lost| core.lost(token, lost);
         let identified = peer.link.handle_connected(greeting.incarnation, now, lost);
-        peer.dialect = greeting.dialect;
+        peer.dialect = Some(greeting.dialect);
+        if greeting.dialect == Dialect::Classic {
+            // What waits was written for somebody else, or before anybody was met.
+            peer.link.lose_unsent_meta(|token| core.lost(token, Lost::NotSent));
+        }
         core.known.met(index, greeting.incarnation);
         if identified == Identified::New {
             let spec = &core.known.topology.peers()[index].spec;

@@ -11,9 +11,10 @@ use super::op::Op;
 use super::orders::Place;
 use super::session::Stage;
 use super::slot::{One, RequestBytes, Slot, Token, Work};
-use super::turns::{self, Turn};
+use super::turns::{GIVEN_UP, Turn, refused};
 use super::{administration, many, meta};
 use peercache_core::key::Key;
+use peercache_core::protocol::memcached::command::Dialect;
 use peercache_core::protocol::memcached::request::{
     Answer as Wanted, Decoded, Keys, Limits, MetaKey, MetaRequest, Refused, Request, Versions, decode,
 };
@@ -326,6 +327,9 @@ impl Hub {
     /// Begins a request for one key, unless a link that it needs is full.
     fn begin_one(&mut self, id: u32, asked: Asked<'_>) -> Began {
         let mut plan = self.plan(id, &asked);
+        if let Some(plan) = &mut plan {
+            self.heed_dialects(&asked, plan);
+        }
         if let Some(Plan { set, first: Step::Ask(positions, _), .. }) = &plan {
             let mut asked = positions.iter().map(|position| router::peer_at(set, position));
             if let Some(peer) = asked.find(|&peer| self.is_full(peer)).filter(|_| !self.is_overdue(id)) {
@@ -336,7 +340,7 @@ impl Hub {
             Turn::Now(place) => place,
             Turn::Later => return Began::Waiting,
             Turn::Over => {
-                plan.iter_mut().for_each(|plan| plan.first = Step::Settled(turns::given_up()));
+                plan.iter_mut().for_each(|plan| plan.first = Step::Settled(refused(GIVEN_UP.to_owned())));
                 None
             }
         };
@@ -390,7 +394,11 @@ impl Hub {
                     continue;
                 }
                 let token = Token { part: u16::from(position), ..token };
-                let how = How { ask: *ask, dialect: peer.dialect, tag: core.known.tags[index] };
+                let how = How {
+                    ask: *ask,
+                    dialect: peer.dialect.unwrap_or(Dialect::Classic),
+                    tag: core.known.tags[index],
+                };
                 push(&mut peer.link, &how, &op, (key.text(), flags, value), (token, attempt));
                 sent.insert(position);
             }

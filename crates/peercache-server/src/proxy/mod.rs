@@ -16,6 +16,7 @@ mod changing;
 mod complaints;
 mod core;
 mod counts;
+mod dialects;
 mod drive;
 mod everywhere;
 mod flush;

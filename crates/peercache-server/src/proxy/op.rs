@@ -79,6 +79,15 @@ impl Op {
         matches!(self.mode(), Mode::LeaderThen(_))
     }
 
+    /// Whether only a peer that knows meta commands can be asked for it.
+    pub(crate) fn asks_meta(&self, ask: Ask, flags: &[u8]) -> bool {
+        match self {
+            Self::Meta(_) if ask != Ask::Invalidate => true,
+            Self::Meta(_) | Self::Forget(_) => is_base64(flags),
+            _ => false,
+        }
+    }
+
     /// The command that asks a peer for it. `flags` are the words of a meta command.
     pub(crate) fn command<'a>(
         &self,

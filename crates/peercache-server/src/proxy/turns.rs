@@ -12,7 +12,8 @@ use peercache_core::router::Mode;
 use std::time::Duration;
 
 /// What a client is told whose write had no turn in time.
-const GIVEN_UP: &str = "SERVER_ERROR this write has waited in vain for others of its key, and was not done";
+pub(super) const GIVEN_UP: &str =
+    "SERVER_ERROR this write has waited in vain for others of its key, and was not done";
 
 /// Whether a write may begin.
 pub(super) enum Turn {
@@ -101,8 +102,7 @@ impl Hub {
     }
 }
 
-/// What becomes of a write that had no turn.
-pub(super) fn given_up() -> Verdict {
-    let answer = Answer::Refused(0, Refusal::Other(GIVEN_UP.to_owned()));
-    Verdict { answer, unreadable: Positions::NONE }
+/// What becomes of a request that nobody is asked for; the client is told why.
+pub(super) fn refused(words: String) -> Verdict {
+    Verdict { answer: Answer::Refused(0, Refusal::Other(words)), unreadable: Positions::NONE }
 }

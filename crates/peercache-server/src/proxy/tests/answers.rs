@@ -5,7 +5,7 @@ use peercache_core::link::End;
 
 #[test]
 fn s2_an_item_whose_new_value_is_refused_goes_also_where_its_key_is_in_base64() {
-    let mut stage = Stage::of(1, 1);
+    let mut stage = Stage::of_meta(1, 1);
     let client = stage.client();
     // `Zm9v` is `foo`, and an item of another name.
     stage.says(client, "ms Zm9v 2000000 b\r\n");
@@ -19,7 +19,7 @@ fn s2_an_item_whose_new_value_is_refused_goes_also_where_its_key_is_in_base64() 
 
 /// What a client is told of a delete whose replicas answer so, in this order: position and line.
 fn deleted(asked: &str, answers: [(usize, &str); 2]) -> String {
-    let mut stage = Stage::of(2, 2);
+    let mut stage = Stage::of_meta(2, 2);
     let (key, client) = (stage.key(&[0, 1]), stage.client());
     stage.says(client, &format!("{}\r\nmn\r\n", asked.replace("KEY", &key)));
     for (peer, line) in answers {

@@ -1,6 +1,7 @@
 //! A hub without sockets: what clients and peers say goes in, what they are told comes out.
 
 mod answers;
+mod dialects;
 mod order;
 mod room;
 
@@ -36,21 +37,33 @@ struct Stage {
 }
 
 impl Stage {
-    /// A worker of a network of so many peers that keeps so many copies; all are connected.
+    /// A worker of a network of so many peers that keeps so many copies; all are connected, and none knows
+    /// meta commands.
     fn of(peers: usize, copies: u8) -> Self {
+        let mut stage = Self::unmet(peers, copies);
+        (0..peers).for_each(|peer| stage.connect(peer, Dialect::Classic));
+        stage
+    }
+
+    /// The same, and all know them.
+    fn of_meta(peers: usize, copies: u8) -> Self {
+        let mut stage = Self::unmet(peers, copies);
+        (0..peers).for_each(|peer| stage.connect(peer, Dialect::Meta));
+        stage
+    }
+
+    /// The same, and nobody was met yet.
+    fn unmet(peers: usize, copies: u8) -> Self {
         let network = network(peers, copies);
         let topology = Arc::new(Topology::build(&network).unwrap());
         let shared = Arc::new(Shared::new(Arc::default(), 1, &Options::default(), Vec::new()));
         let hub = Hub::new(topology, shared, 0);
         let (told, sent) = (HashMap::new(), vec![String::new(); peers]);
-        let mut stage = Self { hub, now: Duration::ZERO, network, told, sent, deaf: Vec::new() };
-        (0..peers).for_each(|peer| stage.connect(peer, Dialect::Classic));
-        stage
+        Self { hub, now: Duration::ZERO, network, told, sent, deaf: Vec::new() }
     }
 
     fn connect(&mut self, peer: usize, dialect: Dialect) {
         let incarnation = Incarnation { pid: 7 + peer as u32, started_s: 1000 };
-        assert_eq!(self.hub.poll_peer(peer), peercache_core::link::Next::Wait);
         self.hub.peer_connected(peer, &Greeting { incarnation, items: 0, dialect });
         self.flush();
     }
