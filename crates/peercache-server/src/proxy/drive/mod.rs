@@ -9,6 +9,7 @@ mod change;
 mod client;
 mod flush;
 mod peer;
+mod watch;
 
 use super::changer::Changes;
 use super::hub::Hub;
@@ -26,6 +27,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream};
 use tokio::sync::Notify;
 use tokio::time::timeout;
+use watch::{unless_panicked, watched};
 
 /// How long clients have to take their last answers when the proxy stops.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(2);
@@ -98,6 +100,8 @@ struct Worker {
     quieted: Notify,
     /// Told when what is pending of flushes is to be changed.
     noting: Notify,
+    /// Told when a task of it has panicked.
+    panicked: Notify,
 }
 
 impl Worker {
@@ -148,7 +152,7 @@ impl Worker {
 }
 
 /// Serves clients over the network until no new ones come and the last has gone.
-pub(crate) async fn run(hub: Hub, network: Arc<Network>, changes: Changes, mut intake: Intake) {
+pub(crate) async fn run(hub: Hub, network: Arc<Network>, changes: Changes, intake: Intake) {
     let (orders, number) = hub.orders();
     let unmet = hub.topology().peers().len();
     let idle_pause = hub.idle_pause();
@@ -165,30 +169,37 @@ pub(crate) async fn run(hub: Hub, network: Arc<Network>, changes: Changes, mut i
         met: Notify::new(),
         quieted: Notify::new(),
         noting: Notify::new(),
+        panicked: Notify::new(),
     });
     let mut tasks = tokio::task::JoinSet::new();
-    tasks.spawn_local(Flusher::new(Rc::clone(&worker)));
-    tasks.spawn_local(listen_for_stirs(Rc::clone(&worker)));
-    tasks.spawn_local(listen_for_turns(Rc::clone(&worker), orders, number));
-    tasks.spawn_local(change::follow(Rc::clone(&worker), changes));
-    tasks.spawn_local(keep_notes(Rc::clone(&worker)));
+    let this = || Rc::clone(&worker);
+    tasks.spawn_local(watched(this(), Flusher::new(this())));
+    tasks.spawn_local(watched(this(), listen_for_stirs(this())));
+    tasks.spawn_local(watched(this(), listen_for_turns(this(), orders, number)));
+    tasks.spawn_local(watched(this(), change::follow(this(), changes)));
+    tasks.spawn_local(watched(this(), keep_notes(this())));
     if let Some(pause) = idle_pause {
-        tasks.spawn_local(end_idle(Rc::clone(&worker), pause));
+        tasks.spawn_local(watched(this(), end_idle(this(), pause)));
     }
+    unless_panicked(&worker, serve(&worker, intake)).await;
+    tasks.shutdown().await;
+}
+
+/// Takes clients in until no new ones come, and lets those who are there go.
+async fn serve(worker: &Rc<Worker>, mut intake: Intake) {
     // Versions that clients bring along mean something only of a peer that was met (P-17).
     while worker.unmet.get() > 0 {
         worker.met.notified().await;
     }
     while let Some((socket, seat)) = intake.sockets.recv().await {
         match open(socket) {
-            Ok((stream, name)) => welcome(&worker, stream, name, seat),
+            Ok((stream, name)) => welcome(worker, stream, name, seat),
             Err(error) => tracing::debug!(%error, "a connection was lost before it was served"),
         }
     }
     // The sender is gone, so the acceptor was told to drain.
     drop(intake.drains);
-    drain(&worker).await;
-    tasks.shutdown().await;
+    drain(worker).await;
 }
 
 fn open(socket: Socket) -> io::Result<(Box<dyn Duplex>, String)> {
@@ -211,7 +222,8 @@ fn welcome(worker: &Rc<Worker>, stream: Box<dyn Duplex>, name: String, seat: Sea
     clients.resize(places, None);
     clients[id as usize] = Some(Rc::clone(&client));
     worker.count.set(worker.count.get() + 1);
-    tokio::task::spawn_local(client::converse(Rc::clone(worker), id, client));
+    let conversation = client::converse(Rc::clone(worker), id, client);
+    tokio::task::spawn_local(watched(Rc::clone(worker), conversation));
 }
 
 /// Other workers let in writes that have waited for theirs.
