@@ -79,7 +79,6 @@ impl Hub {
         let how = How { ask, dialect: peer.dialect.unwrap_or(Dialect::Classic), tag: core.known.tags[index] };
         let deadline = core.known.attempt_deadline(one.deadline);
         push(&mut peer.link, &how, &one.op, (key, bytes.flags(), bytes.value()), (token, deadline));
-        core.counts.failovers += u64::from(ask == Ask::Request);
         self.mark_peer(index);
     }
 

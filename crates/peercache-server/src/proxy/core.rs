@@ -96,8 +96,9 @@ impl Core {
                     say::keep(&mut slot.answer, one.op, reply, self.known.tag(&one.set, position));
                     one.kept = Some(rank);
                 }
-                let topology = &self.known.topology;
+                let (topology, is_miss) = (&self.known.topology, outcome == Outcome::Miss);
                 let step = router::observe(topology, &one.set, &mut one.gather, position, outcome);
+                self.counts.failovers += u64::from(!is_miss && is_next(&step));
                 self.step(token, step, Some(reply));
             }
             Work::Many(many) => {
@@ -124,6 +125,7 @@ impl Core {
                 let (topology, position) = (&self.known.topology, token.part as u8);
                 let outcome = Outcome::Lost(lost);
                 let step = router::observe(topology, &one.set, &mut one.gather, position, outcome);
+                self.counts.failovers += u64::from(is_next(&step));
                 self.step(token, step, None);
             }
             Work::Many(many) => {
@@ -269,6 +271,7 @@ impl Core {
         if let Work::Everywhere(Everywhere { wanted: Wanted::Wanted, .. }) = &slot.work {
             response::line(&mut slot.answer, everywhere::words(answer).as_bytes());
         }
+        self.counts.errors += u64::from(*answer != BroadcastAnswer::Done);
         self.finish(token);
     }
 
@@ -302,6 +305,7 @@ impl Core {
         self.counts.cmd_get += many.hits + many.misses;
         self.counts.get_hits += many.hits;
         self.counts.get_misses += many.misses;
+        self.counts.failovers += many.failovers;
         self.counts.errors += u64::from(many.trouble().is_some());
         session.values = values;
         self.finish(token);
@@ -320,7 +324,8 @@ impl Core {
         // The usual case: it is this answer's turn, so it is written where it will be sent from.
         let target = if is_first && slot.answer.is_empty() { out } else { &mut slot.answer };
         say::one(target, one, answer, reply, &self.known);
-        self.counts.told(one.op, answer);
+        self.counts
+            .told(one.op, if say::is_miss(one.op, answer, &self.known) { &Answer::Miss } else { answer });
         // The keys of one `gat` are requests of their own with one end. Behind an error in their middle
         // nothing that is sent could be understood.
         slot.is_last = one.op.has_more_behind() && !say::uses_kept(one, answer);
@@ -369,6 +374,11 @@ impl Core {
             self.dirty.push(session);
         }
     }
+}
+
+/// Whether another replica is asked because one could not answer.
+fn is_next(step: &Step) -> bool {
+    matches!(step, Step::Ask(_, Ask::Request))
 }
 
 /// A key has no more replicas than this.

@@ -360,6 +360,7 @@ impl Hub {
         let Asked { op, key, flags, value, wanted } = asked;
         let Some(session) = core.sessions.get_mut(id as usize) else { return };
         let Some(Plan { set, gather, first }) = plan else {
+            core.counts.errors += 1;
             let mut line = core.buffers.take();
             if wanted == Wanted::Wanted {
                 response::line(&mut line, NO_PEERS.as_bytes());

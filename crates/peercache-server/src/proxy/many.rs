@@ -54,6 +54,8 @@ pub(crate) struct Many {
     trouble: Option<String>,
     pub(crate) hits: u64,
     pub(crate) misses: u64,
+    /// Keys that were asked of another replica because one could not answer.
+    pub(crate) failovers: u64,
 }
 
 #[derive(Debug)]
@@ -77,7 +79,7 @@ impl Many {
     /// A multiget of nothing yet, in the buffers of one that is over.
     pub(crate) fn begin(&mut self, versions: Versions, mode: Mode, deadline: Duration) {
         (self.versions, self.mode, self.deadline) = (versions, Some(mode), deadline);
-        (self.window, self.undecided, self.hits, self.misses) = (0, 0, 0, 0);
+        (self.window, self.undecided, self.hits, self.misses, self.failovers) = (0, 0, 0, 0, 0);
         self.trouble = None;
         self.text.clear();
         self.ends.clear();
@@ -223,6 +225,7 @@ impl Many {
         let key = &mut self.keys[usize::from(number)];
         let (topology, position) = (&known.topology, key.position);
         let step = router::observe_reading(topology, &key.set, &mut key.gather, position, &outcome);
+        self.failovers += u64::from(outcome != Outcome::Miss && matches!(step, Step::Ask(..)));
         self.step(number, step, known);
     }
 
@@ -234,9 +237,10 @@ impl Many {
             }
             Step::Settled(verdict) => {
                 self.undecided -= 1;
-                self.misses += 1;
-                let is_error = verdict.answer != Answer::Miss;
-                if is_error && known.topology.policy().on_down == OnDown::Error && self.trouble.is_none() {
+                let is_miss =
+                    verdict.answer == Answer::Miss || known.topology.policy().on_down == OnDown::Miss;
+                self.misses += u64::from(is_miss);
+                if !is_miss && self.trouble.is_none() {
                     self.trouble = Some(known.why_unavailable(&self.keys[usize::from(number)].set));
                 }
             }

@@ -1,6 +1,7 @@
 //! A hub without sockets: what clients and peers say goes in, what they are told comes out.
 
 mod answers;
+mod counts;
 mod dialects;
 mod order;
 mod room;
@@ -100,7 +101,7 @@ impl Stage {
         self.told.remove(&client).unwrap_or_default()
     }
 
-    /// Asks, where nothing but the proxy has to answer.
+    /// What `stats` tells.
     fn stat(&mut self, name: &str) -> u64 {
         let client = self.client();
         self.says(client, "stats\r\n");
