@@ -49,7 +49,7 @@ pub(super) fn push(
 
 /// What no peer's version ever is. A foreign version is sent as this, because only the peer knows whether the
 /// answer is that there is another version or that there is no item.
-const NEVER: u64 = u64::MAX;
+pub(super) const NEVER: u64 = u64::MAX;
 
 /// A version that a client gives, as the peer with this `tag` counts it. 0 is none: a daemon knows what that
 /// means to each command.

@@ -87,3 +87,47 @@ fn p11_nothing_follows_the_error_in_the_middle_of_a_gat() {
     assert!(told.starts_with("SERVER_ERROR cannot record the outage of p1"), "{told}");
     assert_eq!(told.lines().count(), 1, "{told}");
 }
+
+#[test]
+fn p17_a_version_is_a_peers_own_however_many_zeros_it_begins_with() {
+    let mut stage = Stage::of_meta(1, 1);
+    let client = stage.client();
+    // A foreign version is sent as what no item has, and none as none.
+    for (given, sent) in [
+        ("5", "18446744073709551615"),
+        ("000000000000000000000005", "18446744073709551615"),
+        ("000000000000000000000000", "0"),
+        ("18446744073709551615", "18446744073709551615"),
+    ] {
+        stage.says(client, &format!("md k C{given}\r\n"));
+        assert_eq!(stage.sent(0), format!("md k C{sent}\r\n"), "{given}");
+    }
+    stage.says(client, "mg k c\r\n");
+    stage.answers(0, &"EX\r\n".repeat(4));
+    stage.answers(0, "HD c5\r\n");
+    let told = stage.told(client);
+    let version = told.lines().last().unwrap().strip_prefix("HD c").unwrap();
+    stage.sent(0);
+    stage.says(client, &format!("md k C00000000000{version}\r\n"));
+    assert_eq!(stage.sent(0), "md k C5\r\n", "{version} is its own");
+}
+
+#[test]
+fn p18_an_expiry_that_would_be_another_is_refused_with_its_body() {
+    let mut stage = Stage::of_meta(1, 1);
+    let client = stage.client();
+    for (asked, told) in [
+        ("set k 0 4294967296 9\r\nflush_all\r\n", "CLIENT_ERROR bad command line format\r\n"),
+        ("set k 0 4294967296 9 noreply\r\nflush_all\r\n", ""),
+        ("ms k 9 T4294967296\r\nflush_all\r\n", "CLIENT_ERROR bad token in command line format\r\n"),
+        ("touch k 4294967296\r\n", "CLIENT_ERROR invalid exptime argument\r\n"),
+        ("gat 4294967296 k\r\n", "CLIENT_ERROR invalid exptime argument\r\n"),
+        ("mg k T4294967296\r\n", "CLIENT_ERROR bad token in command line format\r\n"),
+        ("ma k N4294967296\r\n", "CLIENT_ERROR invalid or duplicate flag\r\n"),
+    ] {
+        stage.says(client, &format!("{asked}mn\r\n"));
+        assert_eq!((stage.sent(0), stage.told(client)), (String::new(), format!("{told}MN\r\n")), "{asked}");
+    }
+    stage.says(client, "touch k 4294967295\r\n");
+    assert_eq!(stage.sent(0), "touch k -1\r\n", "it is over at once");
+}

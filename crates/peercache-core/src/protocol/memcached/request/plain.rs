@@ -1,6 +1,6 @@
 //! Commands of one line.
 
-use super::number::{signed, unsigned};
+use super::number::{self, signed, unsigned};
 use super::{AdminVerb, Answer, BAD_EXPTIME, BAD_FORMAT, CountVerb, Decoded, ERROR};
 use super::{Keys, Line, MetaKey, Request, Versions, words};
 use crate::key::Key;
@@ -22,7 +22,7 @@ pub(super) fn get_and_touch<'a>(line: &Line<'a>, versions: Versions) -> Decoded<
     if line.words.count() < 2 {
         return line.refused(ERROR);
     }
-    let Some(exptime) = signed(line.words.at(1)) else {
+    let Some(exptime) = number::exptime(line.words.at(1)) else {
         return line.refused(BAD_EXPTIME);
     };
     match Keys::behind(line.text, 2) {
@@ -54,7 +54,7 @@ pub(super) fn touch<'a>(line: &Line<'a>) -> Decoded<'a> {
     let Ok(key) = Key::new(line.words.at(1)) else {
         return line.refused_to(answer, BAD_FORMAT);
     };
-    match signed(line.words.at(2)) {
+    match number::exptime(line.words.at(2)) {
         Some(exptime) => line.request(Request::Touch { key, exptime, answer }),
         None => line.refused_to(answer, BAD_EXPTIME),
     }
