@@ -15,7 +15,7 @@ use super::changer::Changes;
 use super::hub::Hub;
 use super::orders::Orders;
 use crate::door::{Intake, Seat, Socket};
-use flush::{Flusher, Outgoing};
+use flush::Outgoing;
 use peercache_client::Network;
 use std::cell::{Cell, RefCell};
 use std::io;
@@ -105,6 +105,24 @@ struct Worker {
 }
 
 impl Worker {
+    fn new(hub: Hub, network: Arc<Network>) -> Self {
+        Self {
+            unmet: Cell::new(hub.topology().peers().len()),
+            hub: RefCell::new(hub),
+            network,
+            scratch: RefCell::new(vec![0; READ_BYTES_MAX].into_boxed_slice()),
+            clients: RefCell::default(),
+            places: RefCell::default(),
+            flusher: RefCell::default(),
+            count: Cell::new(0),
+            emptied: Notify::new(),
+            met: Notify::new(),
+            quieted: Notify::new(),
+            noting: Notify::new(),
+            panicked: Notify::new(),
+        }
+    }
+
     /// Has the flusher run after everything that is ready.
     fn wake_flusher(&self) {
         if let Some(flusher) = self.flusher.borrow_mut().take() {
@@ -154,26 +172,11 @@ impl Worker {
 /// Serves clients over the network until no new ones come and the last has gone.
 pub(crate) async fn run(hub: Hub, network: Arc<Network>, changes: Changes, intake: Intake) {
     let (orders, number) = hub.orders();
-    let unmet = hub.topology().peers().len();
     let idle_pause = hub.idle_pause();
-    let worker = Rc::new(Worker {
-        hub: RefCell::new(hub),
-        network,
-        scratch: RefCell::new(vec![0; READ_BYTES_MAX].into_boxed_slice()),
-        clients: RefCell::default(),
-        places: RefCell::default(),
-        flusher: RefCell::default(),
-        count: Cell::new(0),
-        emptied: Notify::new(),
-        unmet: Cell::new(unmet),
-        met: Notify::new(),
-        quieted: Notify::new(),
-        noting: Notify::new(),
-        panicked: Notify::new(),
-    });
+    let worker = Rc::new(Worker::new(hub, network));
     let mut tasks = tokio::task::JoinSet::new();
     let this = || Rc::clone(&worker);
-    tasks.spawn_local(watched(this(), Flusher::new(this())));
+    tasks.spawn_local(watched(this(), flush::flush(this())));
     tasks.spawn_local(watched(this(), listen_for_stirs(this())));
     tasks.spawn_local(watched(this(), listen_for_turns(this(), orders, number)));
     tasks.spawn_local(watched(this(), change::follow(this(), changes)));
@@ -213,6 +216,13 @@ fn open(socket: Socket) -> io::Result<(Box<dyn Duplex>, String)> {
 }
 
 fn welcome(worker: &Rc<Worker>, stream: Box<dyn Duplex>, name: String, seat: Seat) {
+    let (id, client) = admit(worker, stream, name, seat);
+    let conversation = client::converse(Rc::clone(worker), id, client);
+    tokio::task::spawn_local(watched(Rc::clone(worker), conversation));
+}
+
+/// A client that nobody reads from yet.
+fn admit(worker: &Worker, stream: Box<dyn Duplex>, name: String, seat: Seat) -> (u32, Rc<Client>) {
     let id = worker.with_hub(|hub| hub.open_session(name));
     let stream = RefCell::new(stream);
     let (is_blocked, is_over) = (Cell::new(false), Cell::new(false));
@@ -222,8 +232,7 @@ fn welcome(worker: &Rc<Worker>, stream: Box<dyn Duplex>, name: String, seat: Sea
     clients.resize(places, None);
     clients[id as usize] = Some(Rc::clone(&client));
     worker.count.set(worker.count.get() + 1);
-    let conversation = client::converse(Rc::clone(worker), id, client);
-    tokio::task::spawn_local(watched(Rc::clone(worker), conversation));
+    (id, client)
 }
 
 /// Other workers let in writes that have waited for theirs.

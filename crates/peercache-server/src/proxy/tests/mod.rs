@@ -186,7 +186,7 @@ impl Stage {
     }
 }
 
-fn network(peers: usize, copies: u8) -> NetworkSpec {
+pub(super) fn network(peers: usize, copies: u8) -> NetworkSpec {
     let peer = |number: usize| PeerSpec {
         id: format!("p{number}").parse::<PeerId>().unwrap(),
         address: ([127, 0, 0, 1], 1).into(),
