@@ -253,6 +253,11 @@ impl<T> Pipeline<T> {
         self.take_back_unsent(|entry| entry.effect.needs_readable(), lost);
     }
 
+    /// The peer knows no meta commands: gives back those that were never sent.
+    pub fn lose_unsent_meta(&mut self, lost: impl FnMut(T)) {
+        self.take_back_unsent(|entry| entry.shape == Shape::Meta, lost);
+    }
+
     /// Removes unsent entries, with their bytes.
     fn take_back_unsent(&mut self, is_taken: impl Fn(&Waiting<T>) -> bool, mut lost: impl FnMut(T)) {
         if !self.waiting.range(self.sent..).any(&is_taken) {

@@ -60,7 +60,7 @@ pub enum End {
 /// Why a request cannot be pushed now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Busy {
-    /// The peer is down and refused a moment ago, or the link was given up.
+    /// The peer is down, as this link has found out too, or the link was given up.
     Refusing,
     /// The link has taken as much as it may; it drains, or time passes.
     Full,
@@ -84,7 +84,7 @@ pub struct Link<T> {
     silence: Duration,
     stage: Stage,
     backoff: Backoff,
-    /// The peer refused a moment ago; while it is down, requests fail at once.
+    /// The peer refused a moment ago: it is tried again, whether or not anybody asks.
     refusing: bool,
     /// There was a connection once.
     was_open: bool,
@@ -162,7 +162,8 @@ impl<T> Link<T> {
     /// [`Busy`]: why not.
     #[inline]
     pub fn room(&self) -> Result<(), Busy> {
-        if self.given_up || self.refusing && !self.cell.state().is_live() {
+        // However full: what a hung peer owes may never come, and nobody is to wait for that.
+        if self.given_up || self.is_tried() && !self.cell.state().is_live() {
             Err(Busy::Refusing)
         } else if self.pipeline.is_full() {
             Err(Busy::Full)
@@ -171,11 +172,21 @@ impl<T> Link<T> {
         }
     }
 
+    /// Whether the link itself has found out how its peer stands.
+    fn is_tried(&self) -> bool {
+        self.refusing || matches!(self.stage, Stage::Open(_))
+    }
+
     /// Appends a request, for which there should be [room](Self::room). Its answer is waited for until
     /// `deadline`.
     #[inline]
     pub fn push(&mut self, command: &Command<'_>, token: T, deadline: Duration) {
         self.pipeline.push(command, token, deadline);
+    }
+
+    /// The peer knows no meta commands: gives back those that were not sent.
+    pub fn lose_unsent_meta(&mut self, lost: impl FnMut(T)) {
+        self.pipeline.lose_unsent_meta(lost);
     }
 
     /// Nobody will push any more: the link ends when it owes nothing.

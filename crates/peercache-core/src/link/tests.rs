@@ -202,3 +202,20 @@ fn p25_a_process_that_is_always_late_still_judges() {
     assert_eq!(state(&cell).phase(), Phase::Down);
     assert!(!state(&cell).is_readable());
 }
+
+#[test]
+fn p60_a_full_link_says_so_until_its_peer_is_down() {
+    let (_, mut link) = link();
+    link.handle_connected(FIRST, ms(0), |_, _| {});
+    let mut token = 0;
+    while link.room().is_ok() {
+        get(&mut link, token, ms(200));
+        token += 1;
+    }
+    link.take_output(ms(0), &mut Vec::new(), |_, _| {});
+    assert_eq!(link.room(), Err(Busy::Full));
+    link.handle_alarm(ms(200), |_, _| {});
+    assert_eq!(link.room(), Err(Busy::Full), "it is late, and may be well");
+    link.handle_alarm(SILENCE, |_, _| {});
+    assert_eq!(link.room(), Err(Busy::Refusing), "nobody waits for what it owes");
+}

@@ -66,11 +66,18 @@ pub(crate) async fn serve(
         let accepting = listener.accepting().map_err(ServeError::Listener)?;
         acceptors.spawn(accept(accepting, Arc::clone(&welcome)));
     }
+    let mut ends = JoinSet::new();
+    for number in 0..welcome.workers.len() {
+        let welcome = Arc::clone(&welcome);
+        ends.spawn(async move { welcome.workers[number].has_ended().await });
+    }
     tokio::select! {
         () = shutdown => {}
         Some(Err(_)) = acceptors.join_next() => {}
+        Some(_) = ends.join_next() => tracing::error!("a worker thread has panicked; the others stop"),
     }
     acceptors.shutdown().await;
+    ends.shutdown().await;
     // Nobody is left to receive it when there are no connections.
     welcome.drain.send_replace(true);
     // The acceptors are gone, so the workers are nobody else's.
@@ -103,7 +110,11 @@ async fn accept(accepting: Accepting, welcome: Arc<Welcome>) -> Infallible {
         if gauges.connections.load(Relaxed) >= welcome.connections_max {
             gauges.connections_refused.fetch_add(1, Relaxed);
             refuse(socket);
-        } else if let Some(worker) = welcome.workers.iter().min_by_key(|worker| worker.load()) {
+            continue;
+        }
+        // One that has panicked has no load, and is there until all have stopped.
+        let workers = welcome.workers.iter().filter(|worker| worker.is_there());
+        if let Some(worker) = workers.min_by_key(|worker| worker.load()) {
             worker.take(gauges, socket).await;
         }
     }

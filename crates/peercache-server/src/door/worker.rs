@@ -85,6 +85,16 @@ impl Worker {
         self.load.load(Relaxed)
     }
 
+    /// Waits until it takes no more: it panicked.
+    pub(crate) async fn has_ended(&self) {
+        self.sockets.closed().await;
+    }
+
+    /// Whether it takes more.
+    pub(crate) fn is_there(&self) -> bool {
+        !self.sockets.is_closed()
+    }
+
     /// Gives it one more.
     pub(crate) async fn take(&self, gauges: &Arc<Gauges>, socket: Socket) {
         self.load.fetch_add(1, Relaxed);

@@ -6,7 +6,7 @@ use super::meta;
 use super::op::Op;
 use super::slot::{Slot, Token, Work};
 use peercache_core::key::Key;
-use peercache_core::link::Link;
+use peercache_core::link::{Busy, Link};
 use peercache_core::protocol::memcached::command::{Command, Dialect};
 use peercache_core::protocol::memcached::request::StoreVerb;
 use peercache_core::replication::{Ask, Tag};
@@ -49,7 +49,7 @@ pub(super) fn push(
 
 /// What no peer's version ever is. A foreign version is sent as this, because only the peer knows whether the
 /// answer is that there is another version or that there is no item.
-const NEVER: u64 = u64::MAX;
+pub(super) const NEVER: u64 = u64::MAX;
 
 /// A version that a client gives, as the peer with this `tag` counts it. 0 is none: a daemon knows what that
 /// means to each command.
@@ -70,13 +70,15 @@ impl Hub {
         let peer = &mut peers[index];
         let bytes = &one.bytes;
         let key = Key::known(bytes.key());
-        if peer.link.room().is_err() {
+        // A full link takes it: the request was let in when there was room, and a peer that is well must not
+        // become unreadable because of it.
+        let is_foreign = peer.is_classic() && one.op.asks_meta(ask, bytes.flags());
+        if is_foreign || peer.link.room() == Err(Busy::Refusing) {
             return self.not_sent(token);
         }
-        let how = How { ask, dialect: peer.dialect, tag: core.known.tags[index] };
+        let how = How { ask, dialect: peer.dialect.unwrap_or(Dialect::Classic), tag: core.known.tags[index] };
         let deadline = core.known.attempt_deadline(one.deadline);
         push(&mut peer.link, &how, &one.op, (key, bytes.flags(), bytes.value()), (token, deadline));
-        core.counts.failovers += u64::from(ask == Ask::Request);
         self.mark_peer(index);
     }
 
@@ -106,7 +108,7 @@ impl Hub {
                     let part = many.add_part(numbers);
                     let link = &mut peers[index].link;
                     // A full link takes it: whole multigets are parked before they begin.
-                    if link.room() == Err(peercache_core::link::Busy::Refusing) {
+                    if link.room() == Err(Busy::Refusing) {
                         let lost = peercache_core::replication::Lost::NotSent;
                         many.part_lost(part, lost, &core.known);
                         continue;
@@ -129,7 +131,7 @@ impl Hub {
     /// Tells a peer to forget everything.
     pub(super) fn ask_flush(&mut self, token: Token) {
         let index = usize::from(token.part);
-        if self.peers[index].link.room().is_err() {
+        if self.peers[index].link.room() == Err(Busy::Refusing) {
             return self.not_sent(token);
         }
         let known = &self.core.known;

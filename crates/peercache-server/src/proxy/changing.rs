@@ -34,6 +34,7 @@ impl Hub {
     pub(crate) fn change(&mut self, topology: &Arc<Topology>) -> Vec<Option<usize>> {
         let known = mem::replace(&mut self.core.known, Known::new(Arc::clone(topology)));
         self.core.known.now = known.now;
+        self.unpark_all();
         let mut gone_or_here: Vec<_> = mem::take(&mut self.peers).into_iter().map(Some).collect();
         let mut moves = vec![None; gone_or_here.len()];
         let silence = topology.policy().silence;

@@ -8,7 +8,6 @@ use super::buffers::Buffers;
 use super::counts::Counts;
 use super::everywhere::{self, Recorded};
 use super::known::Known;
-use super::op::Op;
 use super::orders::Orders;
 use super::say;
 use super::session::{Session, Stage};
@@ -92,12 +91,14 @@ impl Core {
                     Reply::End if one.kept == Some(position) => Outcome::Hit,
                     _ => one.op.outcome(reply),
                 };
-                if keeps(one, position) {
+                let rank = rank(position, &outcome);
+                if keeps(one, rank) {
                     say::keep(&mut slot.answer, one.op, reply, self.known.tag(&one.set, position));
-                    one.kept = Some(position);
+                    one.kept = Some(rank);
                 }
-                let topology = &self.known.topology;
+                let (topology, is_miss) = (&self.known.topology, outcome == Outcome::Miss);
                 let step = router::observe(topology, &one.set, &mut one.gather, position, outcome);
+                self.counts.failovers += u64::from(!is_miss && is_next(&step));
                 self.step(token, step, Some(reply));
             }
             Work::Many(many) => {
@@ -124,6 +125,7 @@ impl Core {
                 let (topology, position) = (&self.known.topology, token.part as u8);
                 let outcome = Outcome::Lost(lost);
                 let step = router::observe(topology, &one.set, &mut one.gather, position, outcome);
+                self.counts.failovers += u64::from(is_next(&step));
                 self.step(token, step, None);
             }
             Work::Many(many) => {
@@ -223,8 +225,16 @@ impl Core {
         let words = format!("cannot record the outage of {ids}, so this is not acknowledged");
         let Some(session) = self.sessions.get_mut(token.session as usize) else { return };
         if let Some(slot) = session.slot(token.slot) {
+            let wanted = match &slot.work {
+                Work::One(one) => one.wanted,
+                Work::Everywhere(everywhere) => everywhere.wanted,
+                Work::Done | Work::Many(_) | Work::Flush(_) => Wanted::Wanted,
+            };
             slot.answer.clear();
-            say::server_error(&mut slot.answer, &words);
+            if wanted == Wanted::Wanted {
+                say::server_error(&mut slot.answer, &words);
+            }
+            slot.is_last = matches!(&slot.work, Work::One(one) if one.op.has_more_behind());
         }
         self.counts.errors += 1;
         self.finish(token);
@@ -267,6 +277,7 @@ impl Core {
         {
             response::line(&mut slot.answer, everywhere::words(answer).as_bytes());
         }
+        self.counts.errors += u64::from(*answer != BroadcastAnswer::Done);
         self.finish(token);
     }
 
@@ -300,6 +311,7 @@ impl Core {
         self.counts.cmd_get += many.hits + many.misses;
         self.counts.get_hits += many.hits;
         self.counts.get_misses += many.misses;
+        self.counts.failovers += many.failovers;
         self.counts.errors += u64::from(many.trouble().is_some());
         session.values = values;
         self.finish(token);
@@ -318,10 +330,11 @@ impl Core {
         // The usual case: it is this answer's turn, so it is written where it will be sent from.
         let target = if is_first && slot.answer.is_empty() { out } else { &mut slot.answer };
         say::one(target, one, answer, reply, &self.known);
-        self.counts.told(one.op, answer);
+        self.counts
+            .told(one.op, if say::is_miss(one.op, answer, &self.known) { &Answer::Miss } else { answer });
         // The keys of one `gat` are requests of their own with one end. Behind an error in their middle
         // nothing that is sent could be understood.
-        slot.is_last = matches!(one.op, Op::GetAndTouch { last: false, .. }) && !say::uses_kept(one, answer);
+        slot.is_last = one.op.has_more_behind() && !say::uses_kept(one, answer);
         let bytes = slot.answer.len() + session.out.len() - unsent;
         session.answers.note(bytes);
         self.finish(token);
@@ -338,7 +351,9 @@ impl Core {
             if let Some(place) = one.place {
                 self.orders.leave(self.number, place, &mut self.granted);
             }
+            let is_led = matches!(one.op.mode(), Mode::LeaderThen(_));
             slot.work = Work::Done;
+            session.leading -= usize::from(is_led);
         } else if let Work::Many(many) = std::mem::replace(&mut slot.work, Work::Done) {
             self.buffers.put_many(many);
         }
@@ -367,11 +382,28 @@ impl Core {
     }
 }
 
-/// Whether this replica's answer may be what the client is told.
-fn keeps(one: &One, position: u8) -> bool {
+/// Whether another replica is asked because one could not answer.
+fn is_next(step: &Step) -> bool {
+    matches!(step, Step::Ask(_, Ask::Request))
+}
+
+/// A key has no more replicas than this.
+const REPLICAS_MAX: u8 = 8;
+
+/// Which of several answers of replicas counts: that of the lowest rank. Whoever had nothing of a key comes
+/// behind those who had something.
+fn rank(position: u8, outcome: &Outcome) -> u8 {
+    match outcome {
+        Outcome::NotFound => REPLICAS_MAX + position,
+        _ => position,
+    }
+}
+
+/// Whether the answer of a replica, of this rank, may be what the client is told.
+fn keeps(one: &One, rank: u8) -> bool {
     match one.op.mode() {
         Mode::Read | Mode::Fetch => true,
         Mode::LeaderThen(_) => one.kept.is_none(),
-        Mode::WriteAll => one.kept.is_none_or(|kept| position < kept),
+        Mode::WriteAll => one.kept.is_none_or(|kept| rank < kept),
     }
 }

@@ -99,7 +99,8 @@ counts! {
     touch_misses,
     cmd_flush,
     cmd_meta,
-    /// Answers that were errors because no replica could serve, or nobody knows.
+    /// Answers that were errors: no replica could serve, nobody knows, or a replica refused. They count as
+    /// nothing else.
     errors,
     /// Bytes read from clients.
     bytes_read,
@@ -112,11 +113,18 @@ counts! {
 impl Counts {
     /// Counts an answer.
     pub(crate) fn told(&mut self, op: Op, answer: &Answer) {
-        if matches!(answer, Answer::Ambiguous(_) | Answer::Unavailable) {
+        self.cmd_meta += u64::from(matches!(op, Op::Meta(_)));
+        if matches!(answer, Answer::Ambiguous(_) | Answer::Unavailable | Answer::Refused(..)) {
             self.errors += 1;
+            return;
         }
         let found = !matches!(answer, Answer::Miss | Answer::No(..) | Answer::Done { found: false, .. });
         match op {
+            // As in memcached 1.6.18, what it finds is touched, and what it does not find was read.
+            Op::Meta(MetaOp { verb: MetaVerb::Get, touch: Some(_), .. }) if found => {
+                self.cmd_touch += 1;
+                self.touch_hits += 1;
+            }
             Op::Get(_) | Op::Meta(MetaOp { verb: MetaVerb::Get, .. }) => {
                 self.cmd_get += 1;
                 *if found { &mut self.get_hits } else { &mut self.get_misses } += 1;
@@ -145,6 +153,5 @@ impl Counts {
             }
             Op::Forget(_) | Op::Inspect => {}
         }
-        self.cmd_meta += u64::from(matches!(op, Op::Meta(_)));
     }
 }

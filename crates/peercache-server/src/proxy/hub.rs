@@ -17,7 +17,7 @@ use super::shared::Shared;
 use super::slot::{Token, Work};
 use peercache_client::direct::{DirectError, Greeting};
 use peercache_core::health::{Identified, Transition};
-use peercache_core::link::{Busy, End, Link, Next};
+use peercache_core::link::{End, Link, Next};
 use peercache_core::pipeline::{Malformed, PipelineLimits};
 use peercache_core::protocol::memcached::command::Dialect;
 use peercache_core::replication::Lost;
@@ -31,7 +31,10 @@ use std::time::Duration;
 #[derive(Debug)]
 pub(crate) struct Peer {
     pub(crate) link: Link<Token>,
-    pub(crate) dialect: Dialect,
+    /// How it can be asked; none before it was met.
+    pub(crate) dialect: Option<Dialect>,
+    /// Sessions whose next request waits for the link to drain, see [`super::parking`].
+    pub(super) parked: VecDeque<u32>,
     /// Whether the flusher knows that there is something to send.
     is_dirty: bool,
 }
@@ -41,8 +44,12 @@ pub(crate) struct Peer {
 pub(crate) struct Hub {
     pub(super) core: Core,
     pub(super) peers: Vec<Peer>,
-    /// Sessions whose next request waits for a link to drain.
-    pub(super) parked: VecDeque<u32>,
+    /// How many sessions stand in the queues of peers.
+    pub(super) parked: usize,
+    /// Writes that wait for their turn, by request, and since when; some of them do no longer.
+    pub(super) turns: VecDeque<(Duration, u32)>,
+    /// Where what is worked off is kept meanwhile; empty between uses.
+    todos: Vec<Todo>,
     /// For each peer, the keys of a multiget that it is about to be asked; empty between uses.
     pub(super) by_peer: Vec<Vec<u16>>,
     /// Peers with something to send.
@@ -62,7 +69,7 @@ impl Peer {
     /// A peer that nobody is connected to yet.
     pub(super) fn new(peer: &TopologyPeer, silence: Duration) -> Self {
         let link = Link::new(Arc::clone(&peer.cell), PipelineLimits::default(), silence);
-        Self { link, dialect: Dialect::Classic, is_dirty: false }
+        Self { link, dialect: None, parked: VecDeque::new(), is_dirty: false }
     }
 }
 
@@ -88,7 +95,9 @@ impl Hub {
                 number: number as u16,
                 stirred: false,
             },
-            parked: VecDeque::new(),
+            parked: 0,
+            turns: VecDeque::new(),
+            todos: Vec::new(),
             dirty_peers: Vec::new(),
             shared,
             next_request: 0,
@@ -193,13 +202,16 @@ impl Hub {
     /// Called when the session's output was sent as far as the socket takes it. Tells whether the session is
     /// over, and then forgets it.
     pub(crate) fn sent(&mut self, id: u32) -> bool {
+        let (has_siblings, now) = (self.core.known.topology.has_siblings(), self.core.known.now);
         let Some(session) = self.core.sessions.get_mut(id as usize) else { return true };
         session.is_dirty = false;
         // A write that waits for others of its key is told when it may begin: who asks, asks without end.
-        let waits_for_turn = matches!(session.ticket, Some(Ticket::Waiting(_)));
-        let is_parked = session.parked_at.is_some() && !waits_for_turn;
-        let may_begin = is_parked && session.has_room() && !self.is_changing;
-        if may_begin && !self.parked.contains(&id) {
+        let waits_for_turn = matches!(session.ticket, Some(Ticket::Waiting(_))) && has_siblings;
+        let is_delayed = session.parked_at.is_some() && !waits_for_turn;
+        let may_begin = is_delayed && !session.is_parked && session.has_room();
+        if may_begin && !self.is_changing {
+            // Until now it has waited for its client, and for nobody else.
+            session.parked_at = Some(now);
             self.resume(id);
         }
         self.go_on_with_many(id);
@@ -220,6 +232,8 @@ impl Hub {
             self.drop_ticket(id);
             let session = self.core.sessions.remove(id as usize);
             session.reader.into_iter().for_each(std::task::Waker::wake);
+            // Its place may have been all that others waited for.
+            self.turn();
         }
         is_over
     }
@@ -236,7 +250,11 @@ impl Hub {
         let (peer, now) = (&mut peers[index], core.known.now);
         let lost = |token, lost| core.lost(token, lost);
         let identified = peer.link.handle_connected(greeting.incarnation, now, lost);
-        peer.dialect = greeting.dialect;
+        peer.dialect = Some(greeting.dialect);
+        if greeting.dialect == Dialect::Classic {
+            // What waits was written for somebody else, or before anybody was met.
+            peer.link.lose_unsent_meta(|token| core.lost(token, Lost::NotSent));
+        }
         core.known.met(index, greeting.incarnation);
         if identified == Identified::New {
             let spec = &core.known.topology.peers()[index].spec;
@@ -287,11 +305,9 @@ impl Hub {
     /// When [`Self::alarm`] may have something to do.
     pub(crate) fn next_alarm(&self) -> Option<Duration> {
         let request = self.core.known.topology.policy().request;
-        let parked = self.parked.front().and_then(|&id| self.core.sessions.get(id as usize));
-        let parked = parked.and_then(|session| Some(session.parked_at? + request));
         let held = (!self.core.held.is_empty()).then(|| self.core.known.now + request / 4);
         let links = self.peers.iter().filter_map(|peer| peer.link.next_alarm());
-        links.chain(parked).chain(held).min()
+        links.chain(self.next_overdue()).chain(self.next_turn_over()).chain(held).min()
     }
 
     /// Time has passed.
@@ -353,7 +369,18 @@ impl Hub {
     /// Works off what is to be asked, and lets parked sessions go on where there is room again.
     pub(super) fn turn(&mut self) {
         loop {
-            while let Some(todo) = self.core.todo.pop() {
+            self.work_off();
+            if !self.grant() && !self.give_up_turn() && !self.unpark() {
+                return;
+            }
+        }
+    }
+
+    /// In the order in which it was noted: a read that fails over must not overtake a write that does.
+    fn work_off(&mut self) {
+        while !self.core.todo.is_empty() {
+            let mut todos = std::mem::replace(&mut self.core.todo, std::mem::take(&mut self.todos));
+            for todo in todos.drain(..) {
                 match todo {
                     Todo::One(token, positions, ask) => {
                         positions.iter().for_each(|position| {
@@ -364,9 +391,7 @@ impl Hub {
                     Todo::Many(token) => self.ask_many(token),
                 }
             }
-            if !self.grant() && !self.unpark() {
-                return;
-            }
+            self.todos = todos;
         }
     }
 
@@ -394,31 +419,13 @@ impl Hub {
     }
 
     /// Gives up a write that waits for its turn, or has it and has not begun.
-    fn drop_ticket(&mut self, id: u32) {
+    pub(super) fn drop_ticket(&mut self, id: u32) {
         let Some(session) = self.core.sessions.get_mut(id as usize) else { return };
         if let Some(Ticket::Waiting(place) | Ticket::Granted(place)) = session.ticket.take() {
             let Core { orders, granted, number, waiting, .. } = &mut self.core;
             waiting.remove(&place.request);
             orders.leave(*number, place, granted);
         }
-    }
-
-    /// Lets the first parked session try again; tells whether it could go on.
-    fn unpark(&mut self) -> bool {
-        let Some(&id) = self.parked.front() else { return false };
-        if self.peers.iter().any(|peer| peer.link.room() == Err(Busy::Full)) && !self.is_overdue(id) {
-            return false;
-        }
-        self.parked.pop_front();
-        self.resume(id);
-        true
-    }
-
-    /// Whether the session's next request has waited for so long that it must go on as it can.
-    pub(super) fn is_overdue(&self, id: u32) -> bool {
-        let known = &self.core.known;
-        let parked_at = self.core.sessions.get(id as usize).and_then(|session| session.parked_at);
-        parked_at.is_some_and(|at| at + known.topology.policy().request <= known.now)
     }
 
     /// Goes on with a multiget whose client has taken what it got so far.

@@ -9,16 +9,18 @@ use super::core::Todo;
 use super::hub::Hub;
 use super::op::Op;
 use super::orders::Place;
-use super::session::{Stage, Ticket};
+use super::session::Stage;
 use super::slot::{One, RequestBytes, Slot, Token, Work};
-use super::{administration, meta};
-use peercache_core::link::Busy;
+use super::turns::{GIVEN_UP, Turn, refused};
+use super::{administration, many, meta};
+use peercache_core::key::Key;
+use peercache_core::protocol::memcached::command::Dialect;
 use peercache_core::protocol::memcached::request::{
     Answer as Wanted, Decoded, Keys, Limits, MetaKey, MetaRequest, Refused, Request, Versions, decode,
 };
 use peercache_core::protocol::memcached::response;
-use peercache_core::replication::order::{Entered, Together, Who};
 use peercache_core::replication::{Positions, Step};
+use peercache_core::ring::PeerIndex;
 use peercache_core::router::{self, Mode, Plan};
 
 /// What became of a request.
@@ -26,8 +28,8 @@ use peercache_core::router::{self, Mode, Plan};
 pub(super) enum Began {
     /// It is answered, or will be.
     Yes,
-    /// It has to wait for room on a link.
-    Parked,
+    /// It has to wait for room on the link to this peer.
+    Parked(PeerIndex),
     /// It has to wait for other writes of its key.
     Waiting,
     /// The connection ends behind it.
@@ -36,15 +38,8 @@ pub(super) enum Began {
 
 impl Began {
     fn is_delayed(self) -> bool {
-        matches!(self, Self::Parked | Self::Waiting)
+        matches!(self, Self::Parked(_) | Self::Waiting)
     }
-}
-
-/// Whether a write may begin.
-enum Turn {
-    /// It may, and has this place if it needs one.
-    Now(Option<Place>),
-    Later,
 }
 
 /// A request for one key as it came.
@@ -118,9 +113,9 @@ impl Hub {
             let Some(session) = self.session(id) else { return input.len() };
             match began {
                 Began::Yes => session.parked_at = None,
-                Began::Parked => {
+                Began::Parked(peer) => {
                     session.parked_at.get_or_insert(now);
-                    self.parked.push_back(id);
+                    self.park(id, peer);
                     return taken;
                 }
                 Began::Waiting => {
@@ -260,14 +255,15 @@ impl Hub {
     }
 
     fn begin_many(&mut self, id: u32, keys: Keys<'_>, versions: Versions) -> Began {
-        let is_full = self.peers.iter().any(|peer| peer.link.room() == Err(Busy::Full));
-        if is_full && !self.is_overdue(id) {
-            return Began::Parked;
+        let Some(session) = self.core.sessions.get(id as usize) else { return Began::Yes };
+        let mode = session.plans(many::mode(versions));
+        if let Some(peer) = self.full_for_many(keys, mode).filter(|_| !self.is_overdue(id)) {
+            return Began::Parked(peer);
         }
         let known = &self.core.known;
         let deadline = known.request_deadline();
         let mut many = self.core.buffers.take_many();
-        many.begin(versions, deadline);
+        many.begin(versions, mode, deadline);
         keys.iter().for_each(|key| many.add(key));
         let started = self.core.known.now;
         let answer = self.core.buffers.take();
@@ -277,6 +273,20 @@ impl Hub {
         self.core.todo.push(Todo::Many(token));
         self.turn();
         Began::Yes
+    }
+
+    /// A full link that a multiget needs.
+    fn full_for_many(&self, keys: Keys<'_>, mode: Mode) -> Option<PeerIndex> {
+        let topology = &self.core.known.topology;
+        // Mostly none is full, and nothing has to be planned to find that out.
+        topology.indexes().find(|&peer| self.is_full(peer))?;
+        let first = |key: Key<'_>| match router::plan_reading(topology, key.as_bytes(), mode) {
+            Some((set, _, Step::Ask(positions, _))) => {
+                positions.lowest().map(|position| router::peer_at(&set, position))
+            }
+            _ => None,
+        };
+        keys.iter().filter_map(first).find(|&peer| self.is_full(peer))
     }
 
     /// Each key is a request of its own; the last one's answer ends them all.
@@ -315,54 +325,32 @@ impl Hub {
 
     /// Begins a request for one key, unless a link that it needs is full.
     fn begin_one(&mut self, id: u32, asked: Asked<'_>) -> Began {
-        let plan = self.plan(&asked);
+        let mut plan = self.plan(id, &asked);
+        if let Some(plan) = &mut plan {
+            self.heed_dialects(&asked, plan);
+        }
         if let Some(Plan { set, first: Step::Ask(positions, _), .. }) = &plan {
-            let link = |position| &self.peers[router::peer_at(set, position).get()].link;
-            let is_full = positions.iter().any(|position| link(position).room() == Err(Busy::Full));
-            if is_full && !self.is_overdue(id) {
-                return Began::Parked;
+            let mut asked = positions.iter().map(|position| router::peer_at(set, position));
+            if let Some(peer) = asked.find(|&peer| self.is_full(peer)).filter(|_| !self.is_overdue(id)) {
+                return Began::Parked(peer);
             }
         }
         let place = match self.take_turn(id, &asked) {
             Turn::Now(place) => place,
             Turn::Later => return Began::Waiting,
+            Turn::Over => {
+                plan.iter_mut().for_each(|plan| plan.first = Step::Settled(refused(GIVEN_UP.to_owned())));
+                None
+            }
         };
         self.start_one(id, asked, plan, place);
         Began::Yes
     }
 
-    /// Where copies are kept, writes of one key go out in one order (P-16).
     #[inline]
-    fn take_turn(&mut self, id: u32, asked: &Asked<'_>) -> Turn {
-        let together = match asked.op.mode() {
-            Mode::Read | Mode::Fetch => return Turn::Now(None),
-            _ if !self.core.known.topology.has_siblings() => return Turn::Now(None),
-            Mode::WriteAll => Together::Parallel,
-            Mode::LeaderThen(_) => Together::Exclusive,
-        };
-        let Some(session) = self.core.sessions.get_mut(id as usize) else { return Turn::Later };
-        match session.ticket {
-            Some(Ticket::Waiting(_)) => return Turn::Later,
-            Some(Ticket::Granted(place)) => {
-                session.ticket = None;
-                return Turn::Now(Some(place));
-            }
-            None => {}
-        }
-        self.next_request = self.next_request.wrapping_add(1);
-        let who = Who { worker: self.core.number, request: self.next_request };
-        let (place, entered) = self.core.orders.enter(who, asked.key.placement().as_ref(), together);
-        if entered == Entered::Granted {
-            return Turn::Now(Some(place));
-        }
-        session.ticket = Some(Ticket::Waiting(place));
-        self.core.waiting.insert(place.request, id);
-        Turn::Later
-    }
-
-    #[inline]
-    fn plan(&self, asked: &Asked<'_>) -> Option<Plan> {
-        router::plan_named(&self.core.known.topology, asked.key.placement().as_ref(), asked.op.mode())
+    fn plan(&self, id: u32, asked: &Asked<'_>) -> Option<Plan> {
+        let mode = self.core.sessions.get(id as usize)?.plans(asked.op.mode());
+        router::plan_named(&self.core.known.topology, asked.key.placement().as_ref(), mode)
     }
 
     /// Begins a request for one key as it was planned.
@@ -371,6 +359,7 @@ impl Hub {
         let Asked { op, key, flags, value, wanted } = asked;
         let Some(session) = core.sessions.get_mut(id as usize) else { return };
         let Some(Plan { set, gather, first }) = plan else {
+            core.counts.errors += 1;
             let mut line = core.buffers.take();
             if wanted == Wanted::Wanted {
                 response::line(&mut line, NO_PEERS.as_bytes());
@@ -405,12 +394,17 @@ impl Hub {
                     continue;
                 }
                 let token = Token { part: u16::from(position), ..token };
-                let how = How { ask: *ask, dialect: peer.dialect, tag: core.known.tags[index] };
+                let how = How {
+                    ask: *ask,
+                    dialect: peer.dialect.unwrap_or(Dialect::Classic),
+                    tag: core.known.tags[index],
+                };
                 push(&mut peer.link, &how, &op, (key.text(), flags, value), (token, attempt));
                 sent.insert(position);
             }
         }
         let answer = core.buffers.take();
+        session.leading += usize::from(matches!(op.mode(), Mode::LeaderThen(_)));
         session.push(Slot::new(Work::One(one), answer, core.known.now));
         if let Step::Settled(_) = first {
             core.step(token, first, None);

@@ -31,6 +31,8 @@ const KEPT_KEYS_MAX: usize = 1024;
 #[derive(Debug, Default)]
 pub(crate) struct Many {
     pub(crate) versions: Versions,
+    /// [`Mode::Read`] or [`Mode::Fetch`]; none before it is begun.
+    mode: Option<Mode>,
     pub(crate) deadline: Duration,
     /// The keys' bytes, one behind the other.
     text: Vec<u8>,
@@ -52,6 +54,8 @@ pub(crate) struct Many {
     trouble: Option<String>,
     pub(crate) hits: u64,
     pub(crate) misses: u64,
+    /// Keys that were asked of another replica because one could not answer.
+    pub(crate) failovers: u64,
 }
 
 #[derive(Debug)]
@@ -73,9 +77,9 @@ struct Part {
 
 impl Many {
     /// A multiget of nothing yet, in the buffers of one that is over.
-    pub(crate) fn begin(&mut self, versions: Versions, deadline: Duration) {
-        (self.versions, self.deadline) = (versions, deadline);
-        (self.window, self.undecided, self.hits, self.misses) = (0, 0, 0, 0);
+    pub(crate) fn begin(&mut self, versions: Versions, mode: Mode, deadline: Duration) {
+        (self.versions, self.mode, self.deadline) = (versions, Some(mode), deadline);
+        (self.window, self.undecided, self.hits, self.misses, self.failovers) = (0, 0, 0, 0, 0);
         self.trouble = None;
         self.text.clear();
         self.ends.clear();
@@ -125,7 +129,7 @@ impl Many {
         let count = (self.ends.len() - self.window).min(keys_max);
         for number in 0..count {
             let name = self.name(number as u16);
-            let plan = router::plan_reading(&known.topology, name, self.mode());
+            let plan = router::plan_reading(&known.topology, name, self.mode.unwrap_or(Mode::Fetch));
             let Some((set, gather, first)) = plan else { return false };
             self.keys.push(KeyInWork { set, gather, position: 0, found: None });
             self.undecided += 1;
@@ -139,13 +143,6 @@ impl Many {
         self.trouble = Some("No peers available.".to_owned());
         self.keys.clear();
         (self.undecided, self.window) = (0, self.ends.len());
-    }
-
-    fn mode(&self) -> Mode {
-        match self.versions {
-            Versions::Hidden => Mode::Read,
-            Versions::Shown => Mode::Fetch,
-        }
     }
 
     /// Takes out what has to be asked, sorted by peer: into each peer's list the keys for it.
@@ -233,6 +230,7 @@ impl Many {
         let key = &mut self.keys[usize::from(number)];
         let (topology, position) = (&known.topology, key.position);
         let step = router::observe_reading(topology, &key.set, &mut key.gather, position, &outcome);
+        self.failovers += u64::from(outcome != Outcome::Miss && matches!(step, Step::Ask(..)));
         self.step(number, step, known);
     }
 
@@ -244,9 +242,10 @@ impl Many {
             }
             Step::Settled(verdict) => {
                 self.undecided -= 1;
-                self.misses += 1;
-                let is_error = verdict.answer != Answer::Miss;
-                if is_error && known.topology.policy().on_down == OnDown::Error && self.trouble.is_none() {
+                let is_miss =
+                    verdict.answer == Answer::Miss || known.topology.policy().on_down == OnDown::Miss;
+                self.misses += u64::from(is_miss);
+                if !is_miss && self.trouble.is_none() {
                     self.trouble = Some(known.why_unavailable(&self.keys[usize::from(number)].set));
                 }
             }
@@ -272,5 +271,13 @@ impl Many {
     /// Why a key could not be read, if so.
     pub(crate) fn trouble(&self) -> Option<&str> {
         self.trouble.as_deref()
+    }
+}
+
+/// How the keys of a multiget are read.
+pub(crate) fn mode(versions: Versions) -> Mode {
+    match versions {
+        Versions::Hidden => Mode::Read,
+        Versions::Shown => Mode::Fetch,
     }
 }

@@ -1,7 +1,7 @@
 //! How a meta command goes about the replicas: what may be asked of any copy, what only of the leader, and
 //! what of all.
 
-use super::ask::own_version;
+use super::ask::{NEVER, own_version};
 use super::op::MetaOp;
 use peercache_core::protocol::memcached::command::Effect;
 use peercache_core::protocol::memcached::reply;
@@ -52,12 +52,23 @@ pub(crate) fn push_flags(out: &mut Vec<u8>, request: &MetaRequest<'_>) {
 pub(crate) fn push_flags_for(out: &mut Vec<u8>, flags: &[u8], tag: Option<Tag>) {
     for flag in flags.split(|&byte| byte == b' ').filter(|flag| !flag.is_empty()) {
         out.push(b' ');
-        match flag.strip_prefix(b"C").and_then(reply::number) {
-            Some(given) => {
+        match flag.strip_prefix(b"C") {
+            Some(digits) => {
                 out.push(b'C');
-                out.extend_from_slice(itoa::Buffer::new().format(own_version(tag, given)).as_bytes());
+                let own = own_version(tag, version(digits));
+                out.extend_from_slice(itoa::Buffer::new().format(own).as_bytes());
             }
             None => out.extend_from_slice(flag),
         }
+    }
+}
+
+/// A version as a client wrote it: however many zeros it begins with, it is a number, which was checked when
+/// it came. It is never handed on as it stands.
+fn version(digits: &[u8]) -> u64 {
+    let zeros = digits.iter().take_while(|&&digit| digit == b'0').count();
+    match &digits[zeros..] {
+        [] => 0,
+        rest => reply::number(rest).unwrap_or(NEVER),
     }
 }

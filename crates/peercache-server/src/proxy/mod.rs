@@ -16,6 +16,7 @@ mod changing;
 mod complaints;
 mod core;
 mod counts;
+mod dialects;
 mod drive;
 mod everywhere;
 mod flush;
@@ -30,11 +31,15 @@ mod op;
 mod options;
 mod orders;
 mod pace;
+mod parking;
 mod say;
 mod serve;
 mod session;
 mod shared;
 mod slot;
+#[cfg(test)]
+mod tests;
+mod turns;
 
 pub use changer::Changer;
 pub use options::{Options, PendingFlush};

@@ -69,9 +69,23 @@ impl Op {
         }
     }
 
+    /// Whether the answer to its line goes on with other keys of the same `gat`.
+    pub(crate) fn has_more_behind(&self) -> bool {
+        matches!(self, Self::GetAndTouch { last: false, .. })
+    }
+
     /// Whether the value has to be kept until the request has ended, because it may be sent a second time.
     pub(crate) fn keeps_value(&self) -> bool {
         matches!(self.mode(), Mode::LeaderThen(_))
+    }
+
+    /// Whether only a peer that knows meta commands can be asked for it.
+    pub(crate) fn asks_meta(&self, ask: Ask, flags: &[u8]) -> bool {
+        match self {
+            Self::Meta(_) if ask != Ask::Invalidate => true,
+            Self::Meta(_) | Self::Forget(_) => is_base64(flags),
+            _ => false,
+        }
     }
 
     /// The command that asks a peer for it. `flags` are the words of a meta command.
@@ -85,13 +99,7 @@ impl Op {
         value: &'a [u8],
     ) -> Command<'a> {
         if ask == Ask::Invalidate {
-            return match self {
-                Self::Meta(_) if is_base64(flags) => {
-                    let (verb, effect) = (MetaVerb::Delete, Effect::Writes);
-                    Command::Meta { verb, key, flags: b" b", value: b"", effect }
-                }
-                _ => Command::Delete(key),
-            };
+            return delete(key, flags);
         }
         match *self {
             Self::Get(versions) if dialect == Dialect::Meta => Command::MetaGet(key, versions),
@@ -101,7 +109,7 @@ impl Op {
             Self::Store { verb, flags, exptime } => Command::Store { verb, key, flags, exptime, value },
             Self::Count { verb, delta } => Command::Count { verb, key, delta },
             Self::Touch { exptime } => Command::Touch { key, exptime },
-            Self::Delete | Self::Forget(_) => Command::Delete(key),
+            Self::Delete | Self::Forget(_) => delete(key, flags),
             Self::Inspect => Command::Inspect { key, base64: is_base64(flags) },
             Self::Meta(MetaOp { touch: Some(exptime), .. }) if ask == Ask::Follow => {
                 // A touching read makes followers touch; what they hold is not asked for.
@@ -148,6 +156,15 @@ impl Op {
 
 fn counted(digits: &[u8]) -> Outcome {
     reply::number(digits.trim_ascii_end()).map_or(Outcome::Done, Outcome::Number)
+}
+
+/// Deletes what `key` stands for.
+fn delete<'a>(key: Key<'a>, flags: &[u8]) -> Command<'a> {
+    if !is_base64(flags) {
+        return Command::Delete(key);
+    }
+    let (verb, effect) = (MetaVerb::Delete, Effect::Writes);
+    Command::Meta { verb, key, flags: b" b", value: b"", effect }
 }
 
 /// Whether the words of a meta command say that its key is base64.

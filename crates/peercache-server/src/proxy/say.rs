@@ -25,14 +25,21 @@ pub(crate) fn one(out: &mut Vec<u8>, one: &One, answer: &Answer, reply: Option<&
     match answer {
         Answer::Refused(_, refusal) => response::line(out, refusal_words(refusal).as_bytes()),
         Answer::Ambiguous(positions) => server_error(out, &known.why_ambiguous(&one.set, *positions)),
-        Answer::Unavailable => match (one.op, known.topology.policy().on_down) {
-            (Op::Get(_), OnDown::Miss) => response::line(out, b"END"),
-            (Op::Meta(MetaOp { verb: MetaVerb::Get, quiet: true, .. }), OnDown::Miss) => {}
-            (Op::Meta(MetaOp { verb: MetaVerb::Get, .. }), OnDown::Miss) => response::line(out, b"EN"),
-            _ => server_error(out, &known.why_unavailable(&one.set)),
+        Answer::Unavailable if is_miss(one.op, answer, known) => match one.op {
+            Op::Meta(MetaOp { quiet: true, .. }) => {}
+            Op::Meta(_) => response::line(out, b"EN"),
+            _ => response::line(out, b"END"),
         },
+        Answer::Unavailable => server_error(out, &known.why_unavailable(&one.set)),
         decided => positive(out, one, decided, reply, known),
     }
+}
+
+/// Whether the client is told that nothing is there.
+pub(crate) fn is_miss(op: Op, answer: &Answer, known: &Known) -> bool {
+    let reads = matches!(op, Op::Get(_) | Op::Meta(MetaOp { verb: MetaVerb::Get, .. }));
+    let is_told = reads && known.topology.policy().on_down == OnDown::Miss;
+    *answer == Answer::Miss || *answer == Answer::Unavailable && is_told
 }
 
 fn positive(out: &mut Vec<u8>, one: &One, answer: &Answer, reply: Option<&Reply<'_>>, known: &Known) {

@@ -11,6 +11,7 @@ use super::many::{PART_KEYS_MAX, WINDOW_KEYS_MAX};
 use super::orders::Place;
 use super::pace::Pace;
 use super::slot::{Slot, Work};
+use peercache_core::router::Mode;
 use std::collections::VecDeque;
 use std::task::Waker;
 use std::time::Duration;
@@ -48,6 +49,8 @@ pub(crate) enum Stage {
 pub(crate) enum Ticket {
     Waiting(Place),
     Granted(Place),
+    /// It has waited for too long and has none any more.
+    Over,
 }
 
 /// One client's conversation.
@@ -62,6 +65,8 @@ pub(crate) struct Session {
     slots: VecDeque<Slot>,
     /// The number of the first slot.
     first: u32,
+    /// How many of the slots are led by one replica, which the others have not followed yet.
+    pub(crate) leading: usize,
     /// What is to be sent.
     pub(crate) out: Vec<u8>,
     /// How much of `out` was sent.
@@ -79,6 +84,8 @@ pub(crate) struct Session {
     pub(crate) active_at: Duration,
     /// Since when a request waits for room or for its turn.
     pub(crate) parked_at: Option<Duration>,
+    /// Whether it stands in the queue of a link that has no room.
+    pub(crate) is_parked: bool,
     /// The place of the write that waits for its turn, and whether that has come (P-16).
     pub(crate) ticket: Option<Ticket>,
     /// How many keys of the `gat` at the start of what is held have been begun.
@@ -102,6 +109,7 @@ impl Session {
             swallow: 0,
             slots: VecDeque::new(),
             first: 0,
+            leading: 0,
             out: Vec::new(),
             sent: 0,
             waiting_bytes: 0,
@@ -111,6 +119,7 @@ impl Session {
             access,
             active_at: now,
             parked_at: None,
+            is_parked: false,
             ticket: None,
             keys_begun: 0,
             is_flushing: false,
@@ -145,6 +154,13 @@ impl Session {
     /// Whether its client holds so much that it has to be cut.
     pub(crate) fn is_over_budget(&self) -> bool {
         self.unsent() + self.waiting_bytes > HELD_BYTES_MAX
+    }
+
+    /// How what it asks in `mode` is planned now. What it reads behind a command that one replica leads is
+    /// asked of that one, over the same link, until the others have followed.
+    #[inline]
+    pub(crate) fn plans(&self, mode: Mode) -> Mode {
+        if mode == Mode::Read && self.leading > 0 { Mode::Fetch } else { mode }
     }
 
     /// Whether everything that was begun has ended.
@@ -219,6 +235,7 @@ impl Session {
             }
             if slot.is_last {
                 (self.stage, self.held, self.parked_at) = (Stage::Cut, Vec::new(), None);
+                self.is_parked = false;
             }
             buffers.put(slot.answer);
         }
@@ -238,5 +255,6 @@ impl Session {
     pub(crate) fn hang_up(&mut self) {
         self.stage = Stage::Gone;
         (self.held, self.out, self.sent, self.parked_at) = (Vec::new(), Vec::new(), 0, None);
+        self.is_parked = false;
     }
 }

@@ -64,7 +64,7 @@ pub(crate) struct One {
     /// When the whole request is over.
     pub(crate) deadline: Duration,
     pub(crate) wanted: Wanted,
-    /// The position whose answer is kept in the slot, if any.
+    /// The rank of the replica whose answer is kept in the slot, if any; mostly its position.
     pub(crate) kept: Option<u8>,
     /// What was decided, while the outages of some replicas are not yet on disk (P-11).
     pub(crate) held: Option<Box<(Answer, Positions)>>,

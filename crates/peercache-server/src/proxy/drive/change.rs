@@ -1,6 +1,6 @@
 //! Takes a worker over to a changed network, together with all others.
 
-use super::{Place, Worker, peer};
+use super::{Place, Worker, peer, watched};
 use crate::proxy::changer::Changes;
 use crate::proxy::hub::Hub;
 use peercache_core::topology::Topology;
@@ -63,7 +63,8 @@ fn settle_on(worker: &Rc<Worker>, topology: &Topology, moves: Vec<Option<usize>>
         place.index.set(Some(index));
         // Clients are let in already: only those that are there from the beginning are waited for.
         place.is_met.set(!is_first);
-        tasks.spawn_local(peer::drive(Rc::clone(worker), Rc::clone(&place)));
+        let driven = peer::drive(Rc::clone(worker), Rc::clone(&place));
+        tasks.spawn_local(watched(Rc::clone(worker), driven));
         place
     };
     let places = after.into_iter().enumerate();

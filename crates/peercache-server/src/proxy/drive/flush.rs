@@ -6,10 +6,18 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Duration;
+use tokio::task::coop::unconstrained;
 use tokio::time::Sleep;
 
 /// The one task of a worker that writes. It never ends.
-pub(super) struct Flusher {
+///
+/// It writes to every socket that there is something for, however many those are: a runtime that lets a task
+/// do no more than so much at a time would make sockets look full that are not.
+pub(super) fn flush(worker: Rc<Worker>) -> impl Future<Output = ()> {
+    unconstrained(Flusher::new(worker))
+}
+
+struct Flusher {
     worker: Rc<Worker>,
     peers: Vec<usize>,
     sessions: Vec<u32>,
@@ -32,7 +40,7 @@ pub(super) struct Outgoing {
 const IDLE_BYTES_MAX: usize = 256 * 1024;
 
 impl Flusher {
-    pub(super) fn new(worker: Rc<Worker>) -> Self {
+    fn new(worker: Rc<Worker>) -> Self {
         let alarm = Box::pin(tokio::time::sleep(Duration::ZERO));
         Self { worker, peers: Vec::new(), sessions: Vec::new(), alarm, alarm_at: None }
     }
@@ -80,7 +88,7 @@ impl Flusher {
     }
 
     fn keep_alarm(&mut self, cx: &mut Context<'_>) {
-        loop {
+        for _ in 0..ALARMS_MAX {
             let next = self.worker.hub.borrow().next_alarm();
             // An alarm that is set too early rings in vain and is set anew; that is cheaper than moving it.
             if let Some(at) = next.filter(|&at| self.alarm_at.is_none_or(|set| at < set)) {
@@ -97,6 +105,7 @@ impl Flusher {
             drop(hub);
             self.worker.places.borrow().iter().for_each(|place| place.wanted.notify_one());
         }
+        cx.waker().wake_by_ref();
     }
 }
 
@@ -171,3 +180,62 @@ impl Future for Flusher {
 
 /// How often in a turn the flusher goes round before others have theirs.
 const ROUNDS_MAX: usize = 4;
+
+/// How many alarms in a row ring before others have their turn.
+const ALARMS_MAX: usize = 16;
+
+#[cfg(test)]
+mod tests {
+    use super::super::admit;
+    use super::*;
+    use crate::door::{self, Gauges, Socket};
+    use crate::proxy::Options;
+    use crate::proxy::hub::Hub;
+    use crate::proxy::shared::Shared;
+    use crate::proxy::tests::network;
+    use peercache_client::Network;
+    use peercache_core::topology::Topology;
+    use std::os::unix::net::UnixStream;
+    use std::sync::Arc;
+    use tokio::sync::watch;
+
+    /// More than a task may write to, one after the other, where its runtime rations that: 128.
+    const CLIENTS: usize = 300;
+
+    #[test]
+    fn it_writes_to_as_many_clients_as_there_are_answers_for() {
+        let topology = Arc::new(Topology::build(&network(0, 1)).unwrap());
+        let shared = Arc::new(Shared::new(Arc::default(), 1, &Options::default(), Vec::new()));
+        let (_drain, drains) = watch::channel(false);
+        let thread = door::Worker::start(0, drains, move |mut intake| async move {
+            let hub = Hub::new(Arc::clone(&topology), shared, 0);
+            let worker = Rc::new(Worker::new(hub, Network::new(topology)));
+            let mut clients = Vec::new();
+            while clients.len() < CLIENTS {
+                let (socket, seat) = intake.sockets.recv().await.unwrap();
+                let Socket::Unix(socket) = socket else { unreachable!("it is one") };
+                let stream = tokio::net::UnixStream::from_std(socket).unwrap();
+                // Otherwise it counts as full until the runtime has looked.
+                stream.writable().await.unwrap();
+                clients.push(admit(&worker, Box::new(stream), "a client".to_owned(), seat));
+            }
+            let flusher = tokio::task::spawn_local(flush(Rc::clone(&worker)));
+            worker.with_hub(|hub| clients.iter().for_each(|(id, _)| hub.client_input(*id, b"mn\r\n")));
+            while worker.flusher.borrow().is_none() {
+                tokio::task::yield_now().await;
+            }
+            assert_eq!(clients.iter().filter(|(_, client)| client.is_blocked.get()).count(), 0);
+            flusher.abort();
+        });
+        let thread = thread.unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let mut ends = Vec::new();
+        for _ in 0..CLIENTS {
+            let (here, there) = UnixStream::pair().unwrap();
+            there.set_nonblocking(true).unwrap();
+            runtime.block_on(thread.take(&Arc::<Gauges>::default(), Socket::Unix(there)));
+            ends.push(here);
+        }
+        thread.join().unwrap();
+    }
+}

@@ -9,12 +9,13 @@ mod change;
 mod client;
 mod flush;
 mod peer;
+mod watch;
 
 use super::changer::Changes;
 use super::hub::Hub;
 use super::orders::Orders;
 use crate::door::{Intake, Seat, Socket};
-use flush::{Flusher, Outgoing};
+use flush::Outgoing;
 use peercache_client::Network;
 use std::cell::{Cell, RefCell};
 use std::io;
@@ -26,6 +27,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream};
 use tokio::sync::Notify;
 use tokio::time::timeout;
+use watch::{unless_panicked, watched};
 
 /// How long clients have to take their last answers when the proxy stops.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(2);
@@ -98,9 +100,29 @@ struct Worker {
     quieted: Notify,
     /// Told when what is pending of flushes is to be changed.
     noting: Notify,
+    /// Told when a task of it has panicked.
+    panicked: Notify,
 }
 
 impl Worker {
+    fn new(hub: Hub, network: Arc<Network>) -> Self {
+        Self {
+            unmet: Cell::new(hub.topology().peers().len()),
+            hub: RefCell::new(hub),
+            network,
+            scratch: RefCell::new(vec![0; READ_BYTES_MAX].into_boxed_slice()),
+            clients: RefCell::default(),
+            places: RefCell::default(),
+            flusher: RefCell::default(),
+            count: Cell::new(0),
+            emptied: Notify::new(),
+            met: Notify::new(),
+            quieted: Notify::new(),
+            noting: Notify::new(),
+            panicked: Notify::new(),
+        }
+    }
+
     /// Has the flusher run after everything that is ready.
     fn wake_flusher(&self) {
         if let Some(flusher) = self.flusher.borrow_mut().take() {
@@ -148,47 +170,39 @@ impl Worker {
 }
 
 /// Serves clients over the network until no new ones come and the last has gone.
-pub(crate) async fn run(hub: Hub, network: Arc<Network>, changes: Changes, mut intake: Intake) {
+pub(crate) async fn run(hub: Hub, network: Arc<Network>, changes: Changes, intake: Intake) {
     let (orders, number) = hub.orders();
-    let unmet = hub.topology().peers().len();
     let idle_pause = hub.idle_pause();
-    let worker = Rc::new(Worker {
-        hub: RefCell::new(hub),
-        network,
-        scratch: RefCell::new(vec![0; READ_BYTES_MAX].into_boxed_slice()),
-        clients: RefCell::default(),
-        places: RefCell::default(),
-        flusher: RefCell::default(),
-        count: Cell::new(0),
-        emptied: Notify::new(),
-        unmet: Cell::new(unmet),
-        met: Notify::new(),
-        quieted: Notify::new(),
-        noting: Notify::new(),
-    });
+    let worker = Rc::new(Worker::new(hub, network));
     let mut tasks = tokio::task::JoinSet::new();
-    tasks.spawn_local(Flusher::new(Rc::clone(&worker)));
-    tasks.spawn_local(listen_for_stirs(Rc::clone(&worker)));
-    tasks.spawn_local(listen_for_turns(Rc::clone(&worker), orders, number));
-    tasks.spawn_local(change::follow(Rc::clone(&worker), changes));
-    tasks.spawn_local(keep_notes(Rc::clone(&worker)));
+    let this = || Rc::clone(&worker);
+    tasks.spawn_local(watched(this(), flush::flush(this())));
+    tasks.spawn_local(watched(this(), listen_for_stirs(this())));
+    tasks.spawn_local(watched(this(), listen_for_turns(this(), orders, number)));
+    tasks.spawn_local(watched(this(), change::follow(this(), changes)));
+    tasks.spawn_local(watched(this(), keep_notes(this())));
     if let Some(pause) = idle_pause {
-        tasks.spawn_local(end_idle(Rc::clone(&worker), pause));
+        tasks.spawn_local(watched(this(), end_idle(this(), pause)));
     }
+    unless_panicked(&worker, serve(&worker, intake)).await;
+    tasks.shutdown().await;
+}
+
+/// Takes clients in until no new ones come, and lets those who are there go.
+async fn serve(worker: &Rc<Worker>, mut intake: Intake) {
     // Versions that clients bring along mean something only of a peer that was met (P-17).
     while worker.unmet.get() > 0 {
         worker.met.notified().await;
     }
     while let Some((socket, seat)) = intake.sockets.recv().await {
         match open(socket) {
-            Ok((stream, name)) => welcome(&worker, stream, name, seat),
+            Ok((stream, name)) => welcome(worker, stream, name, seat),
             Err(error) => tracing::debug!(%error, "a connection was lost before it was served"),
         }
     }
     // The sender is gone, so the acceptor was told to drain.
     drop(intake.drains);
-    drain(&worker).await;
-    tasks.shutdown().await;
+    drain(worker).await;
 }
 
 fn open(socket: Socket) -> io::Result<(Box<dyn Duplex>, String)> {
@@ -202,6 +216,13 @@ fn open(socket: Socket) -> io::Result<(Box<dyn Duplex>, String)> {
 }
 
 fn welcome(worker: &Rc<Worker>, stream: Box<dyn Duplex>, name: String, seat: Seat) {
+    let (id, client) = admit(worker, stream, name, seat);
+    let conversation = client::converse(Rc::clone(worker), id, client);
+    tokio::task::spawn_local(watched(Rc::clone(worker), conversation));
+}
+
+/// A client that nobody reads from yet.
+fn admit(worker: &Worker, stream: Box<dyn Duplex>, name: String, seat: Seat) -> (u32, Rc<Client>) {
     let id = worker.with_hub(|hub| hub.open_session(name));
     let stream = RefCell::new(stream);
     let (is_blocked, is_over) = (Cell::new(false), Cell::new(false));
@@ -211,7 +232,7 @@ fn welcome(worker: &Rc<Worker>, stream: Box<dyn Duplex>, name: String, seat: Sea
     clients.resize(places, None);
     clients[id as usize] = Some(Rc::clone(&client));
     worker.count.set(worker.count.get() + 1);
-    tokio::task::spawn_local(client::converse(Rc::clone(worker), id, client));
+    (id, client)
 }
 
 /// Other workers let in writes that have waited for theirs.

@@ -78,7 +78,7 @@ fn write_counts(page: &mut Page, counts: &Counts, network: &[Label<'_>]) {
         ("cas_badval", "Versions that were given and were not the key's.", counts.cas_badval),
         ("flushes", "Requests to empty the network.", counts.cmd_flush),
         ("meta_commands", "Requests that were meta commands.", counts.cmd_meta),
-        ("errors", "Requests that failed because no replica could serve, or nobody knows.", counts.errors),
+        ("errors", "Requests that ended in an error, which count as nothing else.", counts.errors),
         ("failovers", "Replicas that were asked because another one could not answer.", counts.failovers),
         ("client_read_bytes", "Bytes that clients sent.", counts.bytes_read),
         ("client_written_bytes", "Bytes that clients were sent.", counts.bytes_written),

@@ -19,9 +19,38 @@ pub(super) fn signed(word: &[u8]) -> Option<i64> {
     }
 }
 
+/// An expiry. Daemons keep the lower 32 bits of it, so what does not fit may come to mean anything: 2^32 is
+/// never. Where that makes it negative, which is over at once, it is taken for that; a value that is missing
+/// is safe. Anything else would live longer than it was meant to, or not as long, and is refused.
+pub(super) fn exptime(word: &[u8]) -> Option<i64> {
+    let given = signed(word)?;
+    let kept = i64::from(given as i32);
+    (kept == given || kept < 0).then_some(kept)
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{signed, unsigned};
+    use super::{exptime, signed, unsigned};
+
+    #[test]
+    fn p18_an_expiry_that_does_not_fit_is_over_at_once_or_refused() {
+        for (word, expected) in [
+            ("0", Some(0)),
+            ("2147483647", Some(2_147_483_647)),
+            ("-2147483648", Some(-2_147_483_648)),
+            ("2147483648", Some(-2_147_483_648)),
+            ("4294967295", Some(-1)),
+            ("9223372036854775807", Some(-1)),
+            ("4294967296", None),
+            ("4294967297", None),
+            ("-2147483649", None),
+            ("-4294967296", None),
+            ("99999999999", None),
+            ("x", None),
+        ] {
+            assert_eq!(exptime(word.as_bytes()), expected, "{word}");
+        }
+    }
 
     #[test]
     fn numbers_are_digits_and_fit() {

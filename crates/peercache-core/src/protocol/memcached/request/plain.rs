@@ -1,6 +1,6 @@
 //! Commands of one line.
 
-use super::number::{signed, unsigned};
+use super::number::{self, signed, unsigned};
 use super::words::{self, Words};
 use super::{AdminVerb, Answer, BAD_EXPTIME, BAD_FORMAT, CountVerb, Decoded, ERROR};
 use super::{Keys, Line, MetaKey, Request, Versions};
@@ -22,7 +22,7 @@ pub(super) fn get_and_touch<'a>(line: &Line<'a>, arguments: &'a [u8], versions: 
     if exptime.is_empty() {
         return line.refused(ERROR);
     }
-    let Some(exptime) = signed(exptime) else {
+    let Some(exptime) = number::exptime(exptime) else {
         return line.refused(BAD_EXPTIME);
     };
     match Keys::of(keys) {
@@ -55,7 +55,7 @@ pub(super) fn touch<'a>(line: &Line<'a>) -> Decoded<'a> {
     let Ok(key) = Key::new(words.at(1)) else {
         return line.refused_to(answer, BAD_FORMAT);
     };
-    match signed(words.at(2)) {
+    match number::exptime(words.at(2)) {
         Some(exptime) => line.request(Request::Touch { key, exptime, answer }),
         None => line.refused_to(answer, BAD_EXPTIME),
     }

@@ -3,7 +3,7 @@
 //! The length of the body decides where the next command begins. So when anything in the line is wrong, the
 //! first question is whether that length can still be trusted.
 
-use super::number::{signed, unsigned};
+use super::number::{exptime, signed, unsigned};
 use super::words::Words;
 use super::{Answer, BAD_FORMAT, Decoded, ERROR, Limits, Line, MetaKey, Reason, Refused, Request, StoreVerb};
 use crate::key::Key;
@@ -143,7 +143,7 @@ fn header<'a>(words: &Words<'a>, form: Form) -> Option<Header<'a>> {
     };
     let key = Key::new(words.at(1)).ok()?;
     let flags = u32::try_from(unsigned(words.at(2))?).ok()?;
-    Some(Header { key, verb, flags, exptime: signed(words.at(3))? })
+    Some(Header { key, verb, flags, exptime: exptime(words.at(3))? })
 }
 
 pub(super) const fn unknown_length<'a>(answer: &'static str) -> Decoded<'a> {

@@ -4,7 +4,7 @@
 //! is not, are memcached 1.6.18's; it takes every flag with every command and ignores those that mean nothing
 //! there. What a flag *does* is not decided here.
 
-use super::super::number::{signed, unsigned};
+use super::super::number::{self, unsigned};
 use super::super::{BAD_FORMAT, words};
 use super::MetaKey;
 use crate::key::Key;
@@ -107,19 +107,19 @@ impl<'a> MetaFlags<'a> {
     /// `T`: the expiry to give, as in [`Request::Store`](super::Request::Store).
     #[must_use]
     pub fn exptime(self) -> Option<i64> {
-        signed(self.argument(b'T')?)
+        number::exptime(self.argument(b'T')?)
     }
 
     /// `N`: create what is missing, with this expiry.
     #[must_use]
     pub fn autoviv_exptime(self) -> Option<i64> {
-        signed(self.argument(b'N')?)
+        number::exptime(self.argument(b'N')?)
     }
 
     /// `R`: let one client renew what expires before this.
     #[must_use]
     pub fn recache_exptime(self) -> Option<i64> {
-        signed(self.argument(b'R')?)
+        number::exptime(self.argument(b'R')?)
     }
 
     /// `F`: the flags to store with the value.
@@ -198,7 +198,7 @@ fn check_word(word: &[u8], seen: Letters, key: Key<'_>) -> Checked {
     }
     let (fits, words) = match letter {
         b'b' => (MetaKey::base64(key).is_some(), "CLIENT_ERROR error decoding key"),
-        b'N' | b'T' | b'R' => (signed(argument).is_some(), BAD_TOKEN),
+        b'N' | b'T' | b'R' => (number::exptime(argument).is_some(), BAD_TOKEN),
         b'C' => (unsigned(argument).is_some(), BAD_TOKEN),
         b'M' => (argument.len() == 1, "CLIENT_ERROR incorrect length for M token"),
         b'J' => (unsigned(argument).is_some(), "CLIENT_ERROR invalid numeric initial value"),
