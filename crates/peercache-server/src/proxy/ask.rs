@@ -106,12 +106,12 @@ impl Hub {
                     let part = many.add_part(numbers);
                     let link = &mut peers[index].link;
                     // A full link takes it: whole multigets are parked before they begin.
-                    if link.room() == Err(peercache_core::link::Busy::Refusing) {
+                    let can_ask = link.room() != Err(peercache_core::link::Busy::Refusing);
+                    let Some(first) = many.key(numbers[0]).filter(|_| can_ask) else {
                         let lost = peercache_core::replication::Lost::NotSent;
                         many.part_lost(part, lost, &core.known);
                         continue;
-                    }
-                    let Some(first) = many.key(numbers[0]) else { continue };
+                    };
                     let mut keys = [first; PART_KEYS_MAX];
                     for (to, &number) in keys.iter_mut().zip(numbers) {
                         *to = many.key(number).unwrap_or(first);

@@ -40,6 +40,9 @@ pub(crate) enum Todo {
 pub(crate) struct Core {
     pub(crate) known: Known,
     pub(crate) sessions: Slab<Session>,
+    /// By session, the number of the next slot. Whoever takes the place of a session that is over goes on
+    /// counting, so an answer that comes late, whatever it was to, never finds a slot of somebody else.
+    pub(crate) slots_begun: Vec<u32>,
     pub(crate) buffers: Buffers,
     pub(crate) counts: Counts,
     pub(crate) todo: Vec<Todo>,

@@ -77,6 +77,7 @@ impl Hub {
             core: Core {
                 known: Known::new(topology),
                 sessions: Slab::new(),
+                slots_begun: Vec::new(),
                 buffers: super::buffers::Buffers::default(),
                 counts: Counts::default(),
                 todo: Vec::new(),
@@ -110,7 +111,9 @@ impl Hub {
 
     /// A client has come.
     pub(crate) fn open_session(&mut self, client: String) -> u32 {
-        let session = Session::new(client, self.access(), self.core.known.now);
+        let place = self.core.sessions.vacant_key();
+        let first = self.core.slots_begun.get(place).copied().unwrap_or_default();
+        let session = Session::new(client, self.access(), self.core.known.now, first);
         self.core.sessions.insert(session) as u32
     }
 
@@ -219,6 +222,9 @@ impl Hub {
         if is_over {
             self.drop_ticket(id);
             let session = self.core.sessions.remove(id as usize);
+            let places = self.core.slots_begun.len().max(id as usize + 1);
+            self.core.slots_begun.resize(places, 0);
+            self.core.slots_begun[id as usize] = session.next_slot();
             session.reader.into_iter().for_each(std::task::Waker::wake);
         }
         is_over

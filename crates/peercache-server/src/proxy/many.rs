@@ -46,6 +46,9 @@ pub(crate) struct Many {
     /// For each part, one behind the other, the keys that were asked.
     order: Vec<u16>,
     parts: Vec<Part>,
+    /// Parts whose peers have not ended their answers. A window that is over owes none, so that no answer
+    /// to one window is taken for one to the next.
+    unended: usize,
     /// The values of the window as they came, written for the client.
     values: Vec<u8>,
     /// Why a key could not be read.
@@ -75,7 +78,7 @@ impl Many {
     /// A multiget of nothing yet, in the buffers of one that is over.
     pub(crate) fn begin(&mut self, versions: Versions, deadline: Duration) {
         (self.versions, self.deadline) = (versions, deadline);
-        (self.window, self.undecided, self.hits, self.misses) = (0, 0, 0, 0);
+        (self.window, self.undecided, self.unended, self.hits, self.misses) = (0, 0, 0, 0, 0);
         self.trouble = None;
         self.text.clear();
         self.ends.clear();
@@ -98,9 +101,9 @@ impl Many {
         self.ends.push(self.text.len() as u32);
     }
 
-    /// Whether every key that was begun is decided.
+    /// Whether every key that was begun is decided, and every peer that was asked has ended its answer.
     pub(crate) fn is_window_done(&self) -> bool {
-        self.undecided == 0
+        self.undecided == 0 && self.unended == 0
     }
 
     /// Whether keys wait to be asked.
@@ -162,6 +165,7 @@ impl Many {
         let next = self.order.len() as u32;
         self.order.extend_from_slice(numbers);
         self.parts.push(Part { next, end: self.order.len() as u32 });
+        self.unended += 1;
         (self.parts.len() - 1) as u16
     }
 
@@ -199,6 +203,7 @@ impl Many {
 
     /// The peer has answered: what did not come, it has not.
     pub(crate) fn part_ended(&mut self, part: u16, reply: &Reply<'_>, known: &Known) {
+        self.unended -= 1;
         while let Some(number) = self.next_of(part) {
             let outcome = match reply {
                 Reply::Refused(line) => Outcome::Refused(reply::refusal(line)),
@@ -210,6 +215,7 @@ impl Many {
 
     /// The peer has not answered.
     pub(crate) fn part_lost(&mut self, part: u16, lost: Lost, known: &Known) {
+        self.unended -= 1;
         while let Some(number) = self.next_of(part) {
             self.outcome(number, Outcome::Lost(lost), known);
         }
@@ -258,7 +264,7 @@ impl Many {
     /// Appends the values of the window, in the client's order.
     pub(crate) fn write_window(&mut self, out: &mut Vec<u8>) {
         out.reserve(self.values.len());
-        for &(start, end) in self.keys.iter().filter_map(|key| key.found.as_ref()) {
+        for (start, end) in self.keys.iter_mut().filter_map(|key| key.found.take()) {
             out.extend_from_slice(&self.values[start as usize..end as usize]);
         }
         self.values.clear();

@@ -35,6 +35,8 @@ mod serve;
 mod session;
 mod shared;
 mod slot;
+#[cfg(test)]
+mod tests;
 
 pub use changer::Changer;
 pub use options::{Options, PendingFlush};

@@ -94,14 +94,14 @@ pub(crate) struct Session {
 }
 
 impl Session {
-    /// A conversation that has not begun.
-    pub(crate) fn new(client: String, access: Access, now: Duration) -> Self {
+    /// A conversation that has not begun, and whose first slot will have the number `first`.
+    pub(crate) fn new(client: String, access: Access, now: Duration, first: u32) -> Self {
         Self {
             held: Vec::new(),
             bytes_needed: 0,
             swallow: 0,
             slots: VecDeque::new(),
-            first: 0,
+            first,
             out: Vec::new(),
             sent: 0,
             waiting_bytes: 0,
