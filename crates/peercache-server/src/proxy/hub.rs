@@ -8,7 +8,6 @@
 
 use super::complaints::Complaints;
 use super::core::{Core, Todo};
-use super::counts::Counts;
 use super::flush::Note;
 use super::known::Known;
 use super::orders::Orders;
@@ -22,8 +21,7 @@ use peercache_core::pipeline::{Malformed, PipelineLimits};
 use peercache_core::protocol::memcached::command::Dialect;
 use peercache_core::replication::Lost;
 use peercache_core::topology::{Topology, TopologyPeer};
-use slab::Slab;
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -74,21 +72,7 @@ impl Hub {
         Self {
             by_peer: peers.iter().map(|_| Vec::new()).collect(),
             peers,
-            core: Core {
-                known: Known::new(topology),
-                sessions: Slab::new(),
-                slots_begun: Vec::new(),
-                buffers: super::buffers::Buffers::default(),
-                counts: Counts::default(),
-                todo: Vec::new(),
-                dirty: Vec::new(),
-                held: Vec::new(),
-                waiting: HashMap::new(),
-                granted: Vec::new(),
-                orders: Arc::clone(&shared.orders),
-                number: number as u16,
-                stirred: false,
-            },
+            core: Core::new(Known::new(topology), Arc::clone(&shared.orders), number as u16),
             parked: VecDeque::new(),
             dirty_peers: Vec::new(),
             shared,
@@ -156,6 +140,7 @@ impl Hub {
         if let Some(session) = self.session(id) {
             session.is_dirty = false;
         }
+        self.core.recount(id);
     }
 
     /// Wakes whoever reads from the client.
@@ -196,12 +181,14 @@ impl Hub {
     /// Called when the session's output was sent as far as the socket takes it. Tells whether the session is
     /// over, and then forgets it.
     pub(crate) fn sent(&mut self, id: u32) -> bool {
+        self.core.recount(id);
+        let bytes_full = self.core.bytes_full();
         let Some(session) = self.core.sessions.get_mut(id as usize) else { return true };
         session.is_dirty = false;
         // A write that waits for others of its key is told when it may begin: who asks, asks without end.
         let waits_for_turn = matches!(session.ticket, Some(Ticket::Waiting(_)));
         let is_parked = session.parked_at.is_some() && !waits_for_turn;
-        let may_begin = is_parked && session.has_room() && !self.is_changing;
+        let may_begin = is_parked && session.has_room(bytes_full) && !self.is_changing;
         if may_begin && !self.parked.contains(&id) {
             self.resume(id);
         }
@@ -221,10 +208,7 @@ impl Hub {
         };
         if is_over {
             self.drop_ticket(id);
-            let session = self.core.sessions.remove(id as usize);
-            let places = self.core.slots_begun.len().max(id as usize + 1);
-            self.core.slots_begun.resize(places, 0);
-            self.core.slots_begun[id as usize] = session.next_slot();
+            let session = self.core.forget(id);
             session.reader.into_iter().for_each(std::task::Waker::wake);
         }
         is_over
@@ -427,17 +411,16 @@ impl Hub {
         parked_at.is_some_and(|at| at + known.topology.policy().request <= known.now)
     }
 
-    /// Goes on with a multiget whose client has taken what it got so far.
+    /// Goes on with a multiget whose client has taken what it got so far, or ends it if that has gone.
     fn go_on_with_many(&mut self, id: u32) {
         let Some(session) = self.core.sessions.get_mut(id as usize) else { return };
         let slot = session.first_slot();
         let token = Token { session: id, slot, part: 0 };
-        let has_room = session.has_room_to_write();
         let waits = session.slot(slot).is_some_and(|slot| match &slot.work {
-            Work::Many(many) => many.is_window_done() && many.has_more(),
+            Work::Many(many) => many.is_window_done(),
             _ => false,
         });
-        if waits && has_room {
+        if waits {
             self.core.todo.push(Todo::Many(token));
         }
     }

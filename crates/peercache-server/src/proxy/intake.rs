@@ -99,8 +99,10 @@ impl Hub {
         let (mut taken, is_changing) = (0, self.is_changing);
         let limits = Limits { value_bytes_max: self.core.known.topology.policy().value_bytes_max };
         loop {
-            let now = self.core.known.now;
-            let Some(session) = self.session(id) else { return input.len() };
+            let (now, bytes_full) = (self.core.known.now, self.core.bytes_full());
+            let Some(session) = self.session(id).filter(|session| session.is_heard()) else {
+                return input.len();
+            };
             let gone = usize::try_from(session.swallow).unwrap_or(usize::MAX).min(input.len() - taken);
             session.swallow -= gone as u64;
             taken += gone;
@@ -109,7 +111,7 @@ impl Hub {
                 session.parked_at = None;
                 return taken;
             }
-            if is_changing || !session.has_room() {
+            if is_changing || !session.has_room(bytes_full) {
                 session.parked_at.get_or_insert(now);
                 return taken;
             }

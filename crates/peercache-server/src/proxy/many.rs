@@ -51,6 +51,10 @@ pub(crate) struct Many {
     unended: usize,
     /// The values of the window as they came, written for the client.
     values: Vec<u8>,
+    /// Keys of the window that its session counts as in flight.
+    pub(crate) in_flight: usize,
+    /// Nobody hears it: nothing more is asked, and what comes is thrown away.
+    is_unheard: bool,
     /// Why a key could not be read.
     trouble: Option<String>,
     pub(crate) hits: u64,
@@ -79,6 +83,7 @@ impl Many {
     pub(crate) fn begin(&mut self, versions: Versions, deadline: Duration) {
         (self.versions, self.deadline) = (versions, deadline);
         (self.window, self.undecided, self.unended, self.hits, self.misses) = (0, 0, 0, 0, 0);
+        (self.in_flight, self.is_unheard) = (0, false);
         self.trouble = None;
         self.text.clear();
         self.ends.clear();
@@ -111,9 +116,28 @@ impl Many {
         !self.again.is_empty()
     }
 
-    /// Whether there are keys behind the window.
+    /// Whether there are keys behind the window that somebody wants.
     pub(crate) fn has_more(&self) -> bool {
-        self.window + self.keys.len() < self.ends.len()
+        !self.is_unheard && self.window + self.keys.len() < self.ends.len()
+    }
+
+    /// Whether a window was opened.
+    pub(crate) fn is_begun(&self) -> bool {
+        self.window + self.keys.len() > 0
+    }
+
+    /// Nobody hears it any more. It ends when the parts that are asked for have ended.
+    pub(crate) fn silence(&mut self) {
+        self.is_unheard = true;
+        self.undecided -= self.again.len();
+        self.again.clear();
+        self.keys.iter_mut().for_each(|key| key.found = None);
+        self.values = Vec::new();
+    }
+
+    /// Bytes of the values that have come of the window.
+    pub(crate) fn window_bytes(&self) -> usize {
+        self.values.len()
     }
 
     /// Plans the next keys, `keys_max` at most; false where the network has no peers.
@@ -125,7 +149,7 @@ impl Many {
         self.order.clear();
         self.parts.clear();
         self.values.clear();
-        let count = (self.ends.len() - self.window).min(keys_max);
+        let count = (self.ends.len() - self.window).min(keys_max).min(WINDOW_KEYS_MAX);
         for number in 0..count {
             let name = self.name(number as u16);
             let plan = router::plan_reading(&known.topology, name, self.mode());
@@ -134,6 +158,7 @@ impl Many {
             self.undecided += 1;
             self.step(number as u16, first, known);
         }
+        self.in_flight = count;
         true
     }
 
@@ -187,14 +212,17 @@ impl Many {
         let &Reply::Value { key, flags, data, cas } = reply else { return };
         while let Some(number) = self.next_of(part) {
             if self.name(number) == key {
+                self.undecided -= 1;
+                self.hits += 1;
+                if self.is_unheard {
+                    return;
+                }
                 let work = &mut self.keys[usize::from(number)];
                 let tag = known.tag(&work.set, work.position);
                 let start = self.values.len();
                 let cas = cas.map(|own| say::given_version(tag, own));
                 response::value(&mut self.values, Value { key, flags, data, cas });
                 work.found = Some((start as u32, self.values.len() as u32));
-                self.undecided -= 1;
-                self.hits += 1;
                 return;
             }
             self.outcome(number, Outcome::Miss, known);
@@ -240,6 +268,7 @@ impl Many {
     fn step(&mut self, number: u16, step: Step, known: &Known) {
         match step {
             Step::Pending => {}
+            Step::Ask(..) if self.is_unheard => self.undecided -= 1,
             Step::Ask(positions, _) => {
                 self.again.extend(positions.lowest().map(|position| (number, position)));
             }

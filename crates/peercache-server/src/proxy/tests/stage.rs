@@ -195,7 +195,7 @@ pub(super) fn value(key: &str, value_bytes: usize) -> Vec<u8> {
 }
 
 /// What a peer answers that has everything.
-fn answers(asked: &[u8], value_bytes: usize) -> Vec<u8> {
+pub(super) fn answers(asked: &[u8], value_bytes: usize) -> Vec<u8> {
     let mut out = Vec::new();
     for line in String::from_utf8(asked.to_vec()).unwrap().lines() {
         let mut words = line.split(' ');
