@@ -343,19 +343,24 @@ impl Hub {
     /// Works off what is to be asked, and lets parked sessions go on where there is room again.
     pub(super) fn turn(&mut self) {
         loop {
-            while let Some(todo) = self.core.todo.pop() {
-                match todo {
-                    Todo::One(token, positions, ask) => {
-                        positions.iter().for_each(|position| {
-                            let token = Token { part: u16::from(position), ..token };
-                            self.ask_one(token, ask);
-                        });
-                    }
-                    Todo::Many(token) => self.ask_many(token),
-                }
-            }
+            self.ask_noted();
             if !self.grant() && !self.unpark() {
                 return;
+            }
+        }
+    }
+
+    /// Works off what is to be asked, and begins nothing: whoever is beginning something may call it.
+    pub(super) fn ask_noted(&mut self) {
+        while let Some(todo) = self.core.todo.pop() {
+            match todo {
+                Todo::One(token, positions, ask) => {
+                    positions.iter().for_each(|position| {
+                        let token = Token { part: u16::from(position), ..token };
+                        self.ask_one(token, ask);
+                    });
+                }
+                Todo::Many(token) => self.ask_many(token),
             }
         }
     }

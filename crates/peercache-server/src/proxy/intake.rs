@@ -278,7 +278,7 @@ impl Hub {
         let token = Token { session: id, slot: session.next_slot(), part: 0 };
         session.push(Slot::new(Work::Many(many), answer, started));
         self.core.todo.push(Todo::Many(token));
-        self.turn();
+        self.ask_noted();
         Began::Yes
     }
 

@@ -87,6 +87,22 @@ fn a_peer_that_never_ends_its_answer_holds_up_a_multiget_until_its_time_is_over(
 }
 
 #[test]
+fn thousands_of_clients_that_wait_with_a_multiget_go_on_when_a_link_drains() {
+    let mut stage = Stage::of(1, 1);
+    // Peers are asked for 4096 answers at once.
+    let first: Vec<_> = (0..256).map(|_| stage.client()).collect();
+    first.iter().for_each(|&client| stage.send(client, &b"get a\r\n".repeat(16)));
+    let waiting: Vec<_> = (0..4000).map(|_| stage.client()).collect();
+    waiting.iter().for_each(|&client| stage.send(client, b"get a b\r\n"));
+    assert_eq!(stage.asked(0), b"get a\r\n".repeat(4096));
+    // All at once.
+    stage.answer(0, &b"END\r\n".repeat(4096));
+    stage.serve(3);
+    let both = found(&["a".to_owned(), "b".to_owned()], 3);
+    assert!(waiting.iter().all(|&client| stage.heard(client) == both));
+}
+
+#[test]
 fn what_comes_late_for_a_client_that_has_gone_is_not_told_to_the_next() {
     let mut stage = Stage::of(2, 1);
     let first = stage.client();
