@@ -28,7 +28,7 @@ pub(super) enum Began {
     Yes,
     /// It has to wait for room on a link.
     Parked,
-    /// It has to wait for other writes of its key.
+    /// It has to wait for other writes of its key, or until less of its session is in flight.
     Waiting,
     /// The connection ends behind it.
     Close,
@@ -288,20 +288,27 @@ impl Hub {
         if each.peek().is_none() {
             return self.say(id, "END");
         }
-        let begun = self.session(id).map_or(0, |session| session.keys_begun);
-        let mut each = each.skip(begun).peekable();
-        while let Some(key) = each.next() {
+        let begun = self.session(id).map_or(0, |session| std::mem::take(&mut session.keys_begun));
+        if self.core.known.topology.ring().is_none() {
+            // Said once, and not for each key.
+            return self.say(id, NO_PEERS);
+        }
+        let mut each = each.enumerate().skip(begun).peekable();
+        while let Some((number, key)) = each.next() {
+            let bytes_full = self.core.bytes_full();
+            let Some(session) = self.session(id).filter(|session| session.is_heard()) else { break };
+            // The first of them that is looked at was let in with the request.
+            let has_room = number == begun || session.has_room(bytes_full);
             let op = Op::GetAndTouch { exptime, versions, last: each.peek().is_none() };
             let (key, wanted) = (MetaKey::plain(key), Wanted::Wanted);
-            let began = self.begin_one(id, Asked { op, key, flags: b"", value: b"", wanted });
-            let Some(session) = self.session(id) else { return Began::Yes };
+            let asked = Asked { op, key, flags: b"", value: b"", wanted };
+            let began = if has_room { self.begin_one(id, asked) } else { Began::Waiting };
+            let Some(session) = self.session(id) else { break };
             if began.is_delayed() {
+                session.keys_begun = number;
                 return began;
             }
-            session.keys_begun += 1;
-        }
-        if let Some(session) = self.session(id) {
-            session.keys_begun = 0;
+            session.parked_at = None;
         }
         Began::Yes
     }
