@@ -4,6 +4,7 @@
 //! Answers arrive while their link is being read, so nothing can be asked of other peers here; what a gather
 //! wants asked next is noted in `todo`, and the hub sees to it before the turn ends.
 
+use super::budget::BYTES_CROWDED;
 use super::buffers::Buffers;
 use super::counts::Counts;
 use super::everywhere::{self, Everywhere, Recorded};
@@ -11,7 +12,7 @@ use super::known::Known;
 use super::op::Op;
 use super::orders::Orders;
 use super::say;
-use super::session::{HELD_BYTES_FULL, Session, Stage};
+use super::session::{Session, Stage};
 use super::slot::{One, Slot, Token, Work};
 use peercache_core::pipeline::Answered;
 use peercache_core::protocol::memcached::reply::{self, Reply};
@@ -60,16 +61,9 @@ pub(crate) struct Core {
     /// Whether whoever heals has to look.
     pub(crate) stirred: bool,
     /// Bytes of answers that all sessions hold, and at how many it is crowded.
-    bytes_held: usize,
+    pub(super) bytes_held: usize,
     pub(crate) bytes_crowded: usize,
 }
-
-/// Bytes of answers in all sessions of a worker at which it is crowded: nothing new is begun then for a
-/// session that holds more than a small share, until clients have taken enough (P-60).
-pub(crate) const BYTES_CROWDED: usize = 512 << 20;
-
-/// The share that a session may have then and still go on.
-const SHARE_BYTES_MAX: usize = 64 * 1024;
 
 impl Core {
     /// A worker's side of the sessions, while there are none.
@@ -406,29 +400,6 @@ impl Core {
         } else {
             self.recount(token.session);
         }
-    }
-
-    /// What a session holds has changed.
-    pub(crate) fn recount(&mut self, session: u32) {
-        let Some(session) = self.sessions.get_mut(session as usize) else { return };
-        let held = session.held_bytes();
-        self.bytes_held = self.bytes_held + held - session.counted_bytes;
-        session.counted_bytes = held;
-    }
-
-    /// A session is over.
-    pub(crate) fn forget(&mut self, id: u32) -> Session {
-        let session = self.sessions.remove(id as usize);
-        self.bytes_held -= session.counted_bytes;
-        let places = self.slots_begun.len().max(id as usize + 1);
-        self.slots_begun.resize(places, 0);
-        self.slots_begun[id as usize] = session.next_slot();
-        session
-    }
-
-    /// Bytes of answers in a session at which nothing new is begun for it.
-    pub(crate) fn bytes_full(&self) -> usize {
-        if self.bytes_held < self.bytes_crowded { HELD_BYTES_FULL } else { SHARE_BYTES_MAX }
     }
 
     /// The session has something to send, or may have ended.
