@@ -111,7 +111,9 @@ impl Hub {
                 session.parked_at = None;
                 return taken;
             }
-            if is_changing || !session.has_room(bytes_full) {
+            // Behind a write whose turn has come others wait: it never waits for its client.
+            let is_awaited = matches!(session.ticket, Some(Ticket::Granted(_)));
+            if is_changing || !(is_awaited || session.has_room(bytes_full)) {
                 session.parked_at.get_or_insert(now);
                 return taken;
             }

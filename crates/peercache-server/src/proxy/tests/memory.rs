@@ -126,6 +126,25 @@ fn what_a_client_has_taken_is_given_back_also_when_it_always_has_more_to_take() 
 }
 
 #[test]
+fn a_write_whose_turn_has_come_goes_out_though_its_client_takes_nothing() {
+    let mut stage = Stage::of(2, 2);
+    let (quick, slow) = (stage.client(), stage.client());
+    let (key, big) = (stage.keys_of(0, 1).remove(0), stage.keys_of(1, 1).remove(0));
+    stage.takes(slow, 0);
+    stage.send(quick, format!("append {key} 0 0 1\r\nx\r\n").as_bytes());
+    stage.send(slow, format!("get {big}\r\nappend {key} 0 0 1\r\ny\r\n").as_bytes());
+    assert_eq!(stage.asked(0), format!("append {key} 0 0 1\r\nx\r\n").as_bytes());
+    assert_eq!(stage.asked(1), format!("get {big}\r\n").as_bytes());
+    stage.answer(1, &[&value(&big, 300_000)[..], b"END\r\n"].concat());
+    stage.answer(0, b"STORED\r\n");
+    assert_eq!(stage.asked(1), format!("delete {key}\r\n").as_bytes());
+    stage.answer(1, b"DELETED\r\n");
+    assert_eq!(stage.heard(quick), b"STORED\r\n");
+    // Others wait behind it for that key.
+    assert_eq!(stage.asked(0), format!("append {key} 0 0 1\r\ny\r\n").as_bytes());
+}
+
+#[test]
 fn in_a_crowd_those_who_hold_little_are_served_and_those_who_hold_much_wait() {
     let mut stage = Stage::of(1, 1);
     stage.hub.core.bytes_crowded = MIB;
