@@ -9,7 +9,7 @@ use super::core::Todo;
 use super::hub::Hub;
 use super::op::Op;
 use super::orders::Place;
-use super::session::{Stage, Ticket};
+use super::session::{IDLE_BYTES_MAX, Stage, Ticket};
 use super::slot::{One, RequestBytes, Slot, Token, Work};
 use super::{administration, meta};
 use peercache_core::link::Busy;
@@ -88,6 +88,10 @@ impl Hub {
         let mut held = std::mem::take(&mut session.held);
         let taken = self.take_in(id, &held);
         held.drain(..taken);
+        if held.is_empty() {
+            // One large value must not cost its connection that much for life.
+            held.shrink_to(IDLE_BYTES_MAX);
+        }
         if let Some(session) = self.session(id).filter(|session| session.stage != Stage::Gone) {
             session.held = held;
         }

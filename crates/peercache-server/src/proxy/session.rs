@@ -35,8 +35,8 @@ const HELD_BYTES_MAX: usize = 256 << 20;
 /// How many bytes of them may gather while it takes none.
 const UNTAKEN_BYTES_MAX: usize = 64 << 20;
 
-/// What an idle buffer keeps, in bytes: there may be thousands of sessions.
-const IDLE_BYTES_MAX: usize = 16 * 1024;
+/// What an empty buffer keeps, in bytes: there may be thousands of sessions.
+pub(crate) const IDLE_BYTES_MAX: usize = 16 * 1024;
 
 /// How a session stands with its client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -307,6 +307,13 @@ impl Session {
             self.out.drain(..self.sent);
             self.sent = 0;
         }
+    }
+
+    /// Its client has been silent for a while: gives back all memory that is not used.
+    pub(crate) fn shrink(&mut self) {
+        self.held.shrink_to_fit();
+        self.out.shrink_to_fit();
+        self.slots.shrink_to_fit();
     }
 
     /// Nobody listens any more.

@@ -172,9 +172,7 @@ pub(crate) async fn run(hub: Hub, network: Arc<Network>, changes: Changes, mut i
     tasks.spawn_local(listen_for_turns(Rc::clone(&worker), orders, number));
     tasks.spawn_local(change::follow(Rc::clone(&worker), changes));
     tasks.spawn_local(keep_notes(Rc::clone(&worker)));
-    if let Some(pause) = idle_pause {
-        tasks.spawn_local(end_idle(Rc::clone(&worker), pause));
-    }
+    tasks.spawn_local(look_at_idle(Rc::clone(&worker), idle_pause));
     // Versions that clients bring along mean something only of a peer that was met (P-17).
     while worker.unmet.get() > 0 {
         worker.met.notified().await;
@@ -222,11 +220,11 @@ async fn listen_for_turns(worker: Rc<Worker>, orders: Arc<Orders>, number: usize
     }
 }
 
-/// Hangs up on clients that say nothing for too long.
-async fn end_idle(worker: Rc<Worker>, pause: Duration) {
+/// Looks for clients that say nothing, now and then.
+async fn look_at_idle(worker: Rc<Worker>, pause: Duration) {
     loop {
         tokio::time::sleep(pause).await;
-        worker.with_hub(Hub::end_idle);
+        worker.with_hub(Hub::look_at_idle);
     }
 }
 

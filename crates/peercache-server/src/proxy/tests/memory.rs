@@ -16,6 +16,11 @@ fn held(stage: &mut Stage, client: u32) -> usize {
     stage.hub.session(client).unwrap().held_bytes()
 }
 
+fn kept_bytes(stage: &mut Stage, client: u32) -> usize {
+    let session = stage.hub.session(client).unwrap();
+    session.held.capacity() + session.out.capacity()
+}
+
 fn session() -> Session {
     Session::new("a test".to_owned(), Access::Granted, Duration::ZERO, 0)
 }
@@ -142,6 +147,28 @@ fn a_write_whose_turn_has_come_goes_out_though_its_client_takes_nothing() {
     assert_eq!(stage.heard(quick), b"STORED\r\n");
     // Others wait behind it for that key.
     assert_eq!(stage.asked(0), format!("append {key} 0 0 1\r\ny\r\n").as_bytes());
+}
+
+#[test]
+fn a_client_that_is_silent_keeps_no_memory_for_what_it_once_did() {
+    let mut stage = Stage::of(1, 1);
+    let client = stage.client();
+    let request = format!("set k 0 0 1000000\r\n{}\r\n", "v".repeat(1_000_000));
+    request.as_bytes().chunks(60_000).for_each(|packet| stage.send(client, packet));
+    stage.asked(0);
+    stage.answer(0, b"STORED\r\n");
+    let kept = stage.hub.session(client).unwrap().held.capacity();
+    assert!(kept <= 64 * 1024, "{kept} bytes");
+    for _ in 0..20 {
+        stage.send(client, &b"get k\r\n".repeat(1000));
+        stage.serve(10);
+    }
+    assert!(kept_bytes(&mut stage, client) > 1000);
+    stage.pass(Duration::from_secs(10));
+    stage.hub.look_at_idle();
+    assert_eq!(kept_bytes(&mut stage, client), 0);
+    stage.send(client, b"get k\r\n");
+    assert_eq!(stage.asked(0), b"get k\r\n", "it is served as before");
 }
 
 #[test]
