@@ -152,9 +152,9 @@ impl Hub {
 
     /// So many bytes were sent to a client.
     pub(crate) fn note_written(&mut self, id: u32, bytes: usize) {
-        let now = self.core.known.now;
+        let (now, sessions) = (self.core.known.now, self.core.sessions.len());
         if let Some(session) = self.session(id) {
-            session.note_sent(bytes);
+            session.note_sent(bytes, sessions);
             session.active_at = now;
         }
         self.core.counts.bytes_written += bytes as u64;

@@ -23,9 +23,14 @@ pub(crate) const PART_KEYS_MAX: usize = 64;
 /// Keys that are asked at a time, at most.
 pub(crate) const WINDOW_KEYS_MAX: usize = 256;
 
-/// What the buffers of a multiget may have for the next one to use them, in bytes and in keys.
-const KEPT_BYTES_MAX: usize = 128 * 1024;
+/// What the buffers of a multiget may have for the next one to use them, in bytes and in keys: enough for
+/// hundreds of values of a kilobyte, because memory that is new costs more than what is copied into it.
+const KEPT_BYTES_MAX: usize = 512 * 1024;
 const KEPT_KEYS_MAX: usize = 1024;
+
+/// What the buffer of a window may have for the next window to use it, in bytes: as much as is asked for at a
+/// time where sizes can be foretold.
+const WINDOW_BYTES_MAX: usize = 4 << 20;
 
 /// A multiget.
 #[derive(Debug, Default)]
@@ -96,8 +101,12 @@ impl Many {
 
     /// Whether its buffers are worth keeping for the next one.
     pub(crate) fn is_small(&self) -> bool {
-        self.text.capacity() + self.values.capacity() <= KEPT_BYTES_MAX
-            && self.ends.capacity() <= KEPT_KEYS_MAX
+        self.buffer_bytes() <= KEPT_BYTES_MAX && self.ends.capacity() <= KEPT_KEYS_MAX
+    }
+
+    /// Bytes of memory for keys and values.
+    pub(crate) fn buffer_bytes(&self) -> usize {
+        self.text.capacity() + self.values.capacity()
     }
 
     /// Asks for one more key.
@@ -297,6 +306,9 @@ impl Many {
             out.extend_from_slice(&self.values[start as usize..end as usize]);
         }
         self.values.clear();
+        if self.values.capacity() > WINDOW_BYTES_MAX {
+            self.values = Vec::new();
+        }
     }
 
     /// Why a key could not be read, if so.

@@ -8,7 +8,6 @@
 
 use super::access::Access;
 use super::buffers::Buffers;
-use super::many::PART_KEYS_MAX;
 use super::orders::Place;
 use super::pace::Pace;
 use super::slot::{Slot, Work};
@@ -24,6 +23,14 @@ const IN_FLIGHT_AT_FIRST: usize = 16;
 
 /// Keys of multigets in flight at which nothing new is begun.
 const KEYS_IN_FLIGHT_MAX: usize = 1024;
+
+/// The same while the size of values is not known: what clients usually ask for at a time, in one round trip.
+const KEYS_IN_FLIGHT_AT_FIRST: usize = 128;
+
+/// What the empty buffers of all sessions together keep for the next answers, in bytes, as long as their
+/// clients are not silent; and one at most: as much as is written at a time.
+const KEPT_BYTES_TOTAL: usize = 64 << 20;
+const KEPT_BYTES_MAX: usize = 256 * 1024;
 
 /// Bytes of answers at which nothing new is begun.
 pub(crate) const HELD_BYTES_FULL: usize = 256 * 1024;
@@ -127,7 +134,7 @@ impl Session {
             ask_at_bytes: 0,
             stage: Stage::Open,
             answers: Pace::new(IN_FLIGHT_AT_FIRST, IN_FLIGHT_MAX),
-            values: Pace::new(PART_KEYS_MAX, KEYS_IN_FLIGHT_MAX),
+            values: Pace::new(KEYS_IN_FLIGHT_AT_FIRST, KEYS_IN_FLIGHT_MAX),
             access,
             active_at: now,
             parked_at: None,
@@ -294,13 +301,14 @@ impl Session {
         self.waiting_bytes = 0;
     }
 
-    /// So many more bytes of what is to be sent were sent.
-    pub(crate) fn note_sent(&mut self, bytes: usize) {
+    /// So many more bytes of what is to be sent were sent; there are so many `sessions`.
+    pub(crate) fn note_sent(&mut self, bytes: usize, sessions: usize) {
         self.sent += bytes;
         self.has_taken = true;
         if self.sent == self.out.len() {
             self.out.clear();
-            self.out.shrink_to(IDLE_BYTES_MAX);
+            let share = KEPT_BYTES_TOTAL / sessions.max(1);
+            self.out.shrink_to(share.clamp(IDLE_BYTES_MAX, KEPT_BYTES_MAX));
             self.sent = 0;
         } else if self.sent > HELD_BYTES_FULL.max(self.out.len() / 2) {
             // A client that always has more to take would have all of it kept.

@@ -4,7 +4,7 @@ use super::stage::{Stage, value};
 use std::time::Duration;
 
 /// Keys that a client is asked for at first.
-const WINDOW: usize = 64;
+const WINDOW: usize = 128;
 
 /// What a multiget of `keys` says that are all there.
 fn found(keys: &[String], value_bytes: usize) -> Vec<u8> {
@@ -17,6 +17,19 @@ fn two_windows(stage: &Stage, first: usize) -> Vec<String> {
     let (mut own, mut other) = (stage.keys_of(0, first), stage.keys_of(1, first));
     let rest = [own.split_off(first / 2), other.split_off(first / 2)].concat();
     [own, other, rest].concat()
+}
+
+#[test]
+fn the_first_hundred_keys_of_a_client_are_asked_for_in_one_go() {
+    let mut stage = Stage::of(2, 1);
+    let client = stage.client();
+    let keys: Vec<_> = (0..100).map(|number| format!("k{number}")).collect();
+    stage.send(client, format!("get {}\r\n", keys.join(" ")).as_bytes());
+    let asked: Vec<_> = (0..2).map(|peer| stage.asked(peer)).collect();
+    let spaces = asked.iter().flatten().filter(|&&byte| byte == b' ').count();
+    assert_eq!(spaces, keys.len());
+    (0..2).for_each(|peer| stage.answer(peer, &super::stage::answers(&asked[peer], 3)));
+    assert!(stage.heard(client) == found(&keys, 3));
 }
 
 #[test]
