@@ -304,7 +304,7 @@ impl Core {
     /// A multiget heard of keys: asks on, writes a window, or ends.
     pub(crate) fn look_at_many(&mut self, token: Token) {
         let Some(session) = self.sessions.get_mut(token.session as usize) else { return };
-        let (is_first, mut values) = (session.is_first(token.slot), session.values);
+        let (is_first, mut values) = (session.is_due(token.slot), session.values);
         let Some((slot, out)) = session.slot_and_out(token.slot) else { return };
         let waited = slot.answer.len();
         let Work::Many(many) = &mut slot.work else { return };
@@ -345,7 +345,7 @@ impl Core {
     /// Tells the client what was decided.
     fn tell(&mut self, token: Token, answer: &Answer, reply: Option<&Reply<'_>>) {
         let Some(session) = self.sessions.get_mut(token.session as usize) else { return };
-        let is_first = session.is_first(token.slot);
+        let is_first = session.is_due(token.slot);
         let Some((slot, out)) = session.slot_and_out(token.slot) else { return };
         let Work::One(one) = &slot.work else { return };
         let unsent = out.len();

@@ -389,7 +389,7 @@ impl Hub {
     }
 
     /// Gives up a write that waits for its turn, or has it and has not begun.
-    fn drop_ticket(&mut self, id: u32) {
+    pub(super) fn drop_ticket(&mut self, id: u32) {
         let Some(session) = self.core.sessions.get_mut(id as usize) else { return };
         if let Some(Ticket::Waiting(place) | Ticket::Granted(place)) = session.ticket.take() {
             let Core { orders, granted, number, waiting, .. } = &mut self.core;

@@ -105,6 +105,8 @@ impl Hub {
         loop {
             let (now, bytes_full) = (self.core.known.now, self.core.bytes_full());
             let Some(session) = self.session(id).filter(|session| session.is_heard()) else {
+                // A write whose turn has come will not begin: others must not wait for it.
+                self.drop_ticket(id);
                 return input.len();
             };
             let gone = usize::try_from(session.swallow).unwrap_or(usize::MAX).min(input.len() - taken);

@@ -228,6 +228,12 @@ impl Session {
         slot == self.first
     }
 
+    /// Whether what is answered for the slot can be sent at once.
+    #[inline]
+    pub(crate) fn is_due(&self, slot: u32) -> bool {
+        slot == self.first && self.is_heard()
+    }
+
     /// A slot that has not been answered yet.
     #[inline]
     pub(crate) fn slot(&mut self, slot: u32) -> Option<&mut Slot> {

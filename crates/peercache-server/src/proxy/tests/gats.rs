@@ -43,6 +43,36 @@ fn a_gat_of_thousands_of_keys_has_no_more_in_flight_than_as_many_gets() {
 }
 
 #[test]
+fn behind_an_answer_that_ends_the_connection_nothing_is_told_and_nobody_is_kept_waiting() {
+    let mut stage = Stage::of(2, 2);
+    let (first, cut, last) = (stage.client(), stage.client(), stage.client());
+    let (key, own) = (stage.keys_of(0, 1).remove(0), stage.keys_of(1, 2));
+    let append = format!("append {key} 0 0 1\r\nx\r\n");
+    stage.send(first, append.as_bytes());
+    stage.takes(cut, 0);
+    let gat = format!("gat 0 {} {}\r\nget {1} {0}\r\nget {1}\r\n{append}", own[0], own[1]);
+    stage.send(cut, gat.as_bytes());
+    stage.send(last, append.as_bytes());
+    assert_eq!(stage.asked(0), append.as_bytes());
+    stage.asked(1);
+    // An error in the middle of a `gat` cannot be understood by whoever waits for the rest.
+    stage.answer(1, b"SERVER_ERROR out of memory\r\n");
+    stage.answer(1, b"END\r\nEND\r\nEND\r\n");
+    // The next that would have its turn is the one that was cut.
+    stage.answer(0, b"STORED\r\n");
+    assert_eq!(stage.asked(1), format!("delete {key}\r\n").as_bytes());
+    stage.answer(1, b"DELETED\r\n");
+    assert_eq!(stage.asked(0), append.as_bytes(), "and that passes it on");
+    stage.answer(0, b"STORED\r\n");
+    stage.asked(1);
+    stage.answer(1, b"DELETED\r\n");
+    assert_eq!(stage.heard(last), b"STORED\r\n");
+    stage.takes_all(cut);
+    assert_eq!(stage.heard(cut), b"SERVER_ERROR out of memory storing object\r\n");
+    assert!(stage.hub.session(cut).is_none());
+}
+
+#[test]
 fn a_gat_of_large_values_waits_for_its_client() {
     let mut stage = Stage::of(2, 2);
     let client = stage.client();
