@@ -84,8 +84,9 @@ impl Hub {
     pub(super) fn ask_many(&mut self, token: Token) {
         let Self { core, peers, by_peer, is_changing, .. } = self;
         let bytes_full = core.bytes_full();
+        let Some(session) = core.sessions.get(token.session as usize) else { return };
+        let keys_max = core.window_keys(session.values.at_once());
         let Some(session) = core.sessions.get_mut(token.session as usize) else { return };
-        let keys_max = session.values.at_once();
         let has_room = session.is_first(token.slot) && session.has_room_to_write(bytes_full);
         let Some(Slot { work: Work::Many(many), .. }) = session.slot(token.slot) else { return };
         let mut opened = 0;

@@ -13,6 +13,9 @@ pub(crate) const BYTES_CROWDED: usize = 512 << 20;
 /// The share that a session may have then and still go on.
 const SHARE_BYTES_MAX: usize = 64 * 1024;
 
+/// By what the windows of multigets are divided then: to 16 keys where sizes are not known.
+const CROWDED_DIVISOR: usize = 8;
+
 impl Core {
     /// What a session holds has changed.
     pub(crate) fn recount(&mut self, session: u32) {
@@ -34,6 +37,16 @@ impl Core {
 
     /// Bytes of answers in a session at which nothing new is begun for it.
     pub(crate) fn bytes_full(&self) -> usize {
-        if self.bytes_held < self.bytes_crowded { HELD_BYTES_FULL } else { SHARE_BYTES_MAX }
+        if self.is_crowded() { SHARE_BYTES_MAX } else { HELD_BYTES_FULL }
+    }
+
+    /// How many keys of a multiget are asked at a time where a session may have so many in flight.
+    pub(crate) fn window_keys(&self, at_once: usize) -> usize {
+        // What does not fit is only known when it comes.
+        if self.is_crowded() { at_once.div_ceil(CROWDED_DIVISOR) } else { at_once }
+    }
+
+    fn is_crowded(&self) -> bool {
+        self.bytes_held >= self.bytes_crowded
     }
 }

@@ -206,6 +206,11 @@ fn in_a_crowd_those_who_hold_little_are_served_and_those_who_hold_much_wait() {
     stage.send(modest, b"get k\r\nget k k\r\n");
     stage.serve(100);
     assert!(stage.heard(modest).ends_with(b"END\r\n"));
+    let third = stage.client();
+    stage.send(third, format!("get{}\r\n", " k".repeat(100)).as_bytes());
+    assert!(keys(&stage.asked(0)) <= 16, "nobody knows yet what they will cost");
+    stage.answer(0, b"END\r\n");
+    stage.serve(100);
     stage.takes_all(waiting);
     assert_eq!(stage.asked(0), b"get k\r\n", "what it takes is room for more");
     stage.leave(greedy);
