@@ -13,6 +13,7 @@ use crate::replication::Lost;
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use core::time::Duration;
+use memchr::memchr;
 
 /// Bounds of one link (P-60).
 #[derive(Debug, Clone, Copy)]
@@ -134,33 +135,67 @@ impl<T> Pipeline<T> {
         bytes: &[u8],
         mut deliver: impl FnMut(Answered<'_, T>),
     ) -> Result<(), Malformed> {
-        if self.input.is_empty() {
-            let used = self.decode_all(bytes, &mut deliver)?;
-            self.input.extend_from_slice(&bytes[used..]);
-            return Ok(());
+        let mut rest = bytes;
+        if !self.input.is_empty() {
+            let mut input = core::mem::take(&mut self.input);
+            let is_whole = self.complete(&mut input, &mut rest);
+            if is_whole {
+                self.decode_all(&input, &mut deliver)?;
+                input.clear();
+            }
+            if !input.is_empty() || input.capacity() <= IDLE_BYTES_MAX {
+                self.input = input;
+            }
+            if !is_whole {
+                return Ok(());
+            }
         }
-        let mut input = core::mem::take(&mut self.input);
-        input.extend_from_slice(bytes);
-        let used = self.decode_all(&input, &mut deliver)?;
-        input.drain(..used);
-        if !input.is_empty() || input.capacity() <= IDLE_BYTES_MAX {
-            self.input = input;
+        let (used, bytes_needed) = self.decode_all(rest, &mut deliver)?;
+        if used < rest.len() {
+            self.input.reserve(bytes_needed);
+            self.input.extend_from_slice(&rest[used..]);
         }
         Ok(())
     }
 
+    /// Moves what the piece in `input` lacks from the front of `rest`, and nothing of the next one: only what
+    /// was split is copied. Tells whether there is something to decode.
+    fn complete(&self, input: &mut Vec<u8>, rest: &mut &[u8]) -> bool {
+        let Some(shape) = self.waiting.front().map(|front| front.shape) else { return true };
+        while let Decoded::Incomplete(bytes_needed) = decode(shape, input, self.limits.value_bytes_max) {
+            let mut lacks = bytes_needed - input.len();
+            if lacks == 1 {
+                // It may be a line, whose end is where it is found; the end of a value is one too.
+                lacks = memchr(b'\n', rest).map_or(rest.len(), |at| at + 1);
+            }
+            let (more, behind) = rest.split_at(lacks.min(rest.len()));
+            if more.is_empty() {
+                return false;
+            }
+            input.reserve(lacks);
+            input.extend_from_slice(more);
+            *rest = behind;
+        }
+        true
+    }
+
+    /// Decodes pieces off the start of `input`; tells how many bytes those have, and how many the next one
+    /// has at least.
     fn decode_all(
         &mut self,
         input: &[u8],
         deliver: &mut impl FnMut(Answered<'_, T>),
-    ) -> Result<usize, Malformed> {
-        let mut used = 0;
+    ) -> Result<(usize, usize), Malformed> {
+        let (mut used, mut bytes_needed) = (0, 0);
         while used < input.len() {
             // Nothing was asked, so nothing may be answered.
             let front = self.waiting.front_mut().filter(|_| self.sent > 0).ok_or(Malformed)?;
             match decode(front.shape, &input[used..], self.limits.value_bytes_max) {
                 Decoded::Malformed => return Err(Malformed),
-                Decoded::Incomplete(_) => break,
+                Decoded::Incomplete(needed) => {
+                    bytes_needed = needed;
+                    break;
+                }
                 Decoded::Reply(reply, taken) => {
                     used += taken;
                     if !reply.is_last() {
@@ -173,7 +208,7 @@ impl<T> Pipeline<T> {
                 }
             }
         }
-        Ok(used)
+        Ok((used, bytes_needed))
     }
 
     fn pop_answered(&mut self) -> Option<T> {
@@ -341,6 +376,68 @@ mod tests {
             assert_eq!(tokens, [1, 2, 3], "split at {split}");
             assert!(!pipeline.is_owed());
         }
+    }
+
+    #[test]
+    fn answers_are_the_same_however_they_are_cut_into_packets() {
+        let wire = b"VALUE k 0 2\r\n\r\n\r\nEND\r\nSTORED\r\nVALUE k 7 0\r\n\r\nEND\r\nEND\r\nSTORED\r\n";
+        for packet in 1..wire.len() {
+            let mut pipeline = Pipeline::new(PipelineLimits::default());
+            for token in [1, 3, 4] {
+                get(&mut pipeline, token, SECOND);
+                if token != 3 {
+                    set(&mut pipeline, token + 1, SECOND);
+                }
+            }
+            send(&mut pipeline);
+            let mut tokens = vec![];
+            for piece in wire.chunks(packet) {
+                tokens.extend(answers(&mut pipeline, piece));
+            }
+            assert_eq!(tokens, [1, 2, 3, 4, 5], "packets of {packet}");
+            assert!(pipeline.input.is_empty());
+        }
+    }
+
+    #[test]
+    fn only_the_answer_that_was_split_is_copied() {
+        let mut pipeline = Pipeline::new(PipelineLimits::default());
+        (0..1001).for_each(|token| get(&mut pipeline, token, SECOND));
+        send(&mut pipeline);
+        let one = b"VALUE k 0 30\r\n012345678901234567890123456789\r\nEND\r\n";
+        let mut wire = one.repeat(1001);
+        let last = wire.split_off(wire.len() - 20);
+        assert_eq!(answers(&mut pipeline, &wire[..20]), []);
+        assert_eq!(answers(&mut pipeline, &wire[20..]).len(), 1000);
+        assert!(pipeline.input.capacity() < 1000, "{} bytes", pipeline.input.capacity());
+        assert_eq!(answers(&mut pipeline, &last), [1000]);
+    }
+
+    #[test]
+    fn a_large_value_is_given_its_room_at_once() {
+        let mut pipeline = Pipeline::new(PipelineLimits::default());
+        get(&mut pipeline, 1, SECOND);
+        send(&mut pipeline);
+        assert_eq!(answers(&mut pipeline, b"VALUE k 0 1000000\r\nabc"), []);
+        let room = pipeline.input.capacity();
+        assert!(room >= 1_000_000);
+        for _ in 0..999 {
+            assert_eq!(answers(&mut pipeline, &[b'x'; 1000]), []);
+        }
+        assert_eq!(pipeline.input.capacity(), room, "it never moves");
+        assert_eq!(answers(&mut pipeline, &[&[b'x'; 997][..], b"\r\nEND\r\n"].concat()), [1]);
+        assert_eq!(pipeline.input.capacity(), 0, "and is given back");
+    }
+
+    #[test]
+    fn a_split_answer_to_nothing_is_malformed() {
+        let mut pipeline: Pipeline<u32> = Pipeline::new(PipelineLimits::default());
+        get(&mut pipeline, 1, SECOND);
+        send(&mut pipeline);
+        assert_eq!(answers(&mut pipeline, b"EN"), []);
+        assert_eq!(pipeline.handle_input(b"D\r\nEN", |_| {}), Err(Malformed));
+        get(&mut pipeline, 2, SECOND);
+        assert_eq!(pipeline.handle_input(b"x\r\n", |_| {}), Err(Malformed));
     }
 
     #[test]

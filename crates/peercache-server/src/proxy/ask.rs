@@ -85,16 +85,22 @@ impl Hub {
     /// Asks for the keys of a multiget that wait for it, beginning the next window when one is done.
     pub(super) fn ask_many(&mut self, token: Token) {
         let Self { core, peers, by_peer, is_changing, .. } = self;
+        let bytes_full = core.bytes_full();
+        let Some(session) = core.sessions.get(token.session as usize) else { return };
+        let keys_max = core.window_keys(session.values.at_once());
         let Some(session) = core.sessions.get_mut(token.session as usize) else { return };
-        let keys_max = session.values.at_once();
+        let has_room = session.is_first(token.slot) && session.has_room_to_write(bytes_full);
         let Some(Slot { work: Work::Many(many), .. }) = session.slot(token.slot) else { return };
+        let mut opened = 0;
         if !many.wants_asking() && many.is_window_done() && many.has_more() {
-            if *is_changing {
+            // Behind others, or while its client reads slowly, it goes on when there is room.
+            if *is_changing || many.is_begun() && !has_room {
                 return;
             }
             if !many.open_window(&core.known, keys_max) {
                 many.nobody_there();
             }
+            opened = many.in_flight;
         }
         let deadline = core.known.attempt_deadline(many.deadline);
         let versions = many.versions;
@@ -124,6 +130,7 @@ impl Hub {
                 asked.push(index);
             }
         }
+        session.keys_in_flight += opened;
         core.look_at_many(token);
         asked.into_iter().for_each(|index| self.mark_peer(index));
     }

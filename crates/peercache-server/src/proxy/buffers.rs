@@ -8,8 +8,9 @@ const KEPT_MAX: usize = 4096;
 /// The largest that is kept, in bytes; one that held a large value gives its memory back.
 const KEPT_BYTES_MAX: usize = 4096;
 
-/// How many multigets are kept.
+/// How many multigets are kept, and with how many bytes in all.
 const MULTIGETS_MAX: usize = 64;
+const MULTIGETS_BYTES_MAX: usize = 8 << 20;
 
 /// A worker's spare buffers.
 #[derive(Debug, Default)]
@@ -18,6 +19,7 @@ pub(crate) struct Buffers {
     /// Multigets that are over, with theirs.
     #[expect(clippy::vec_box, reason = "slots hold them in boxes, which are kept with them")]
     multigets: Vec<Box<Many>>,
+    multigets_bytes: usize,
 }
 
 impl Buffers {
@@ -29,12 +31,16 @@ impl Buffers {
 
     /// A multiget that has to be begun.
     pub(crate) fn take_many(&mut self) -> Box<Many> {
-        self.multigets.pop().unwrap_or_default()
+        let many = self.multigets.pop().unwrap_or_default();
+        self.multigets_bytes -= many.buffer_bytes();
+        many
     }
 
     /// Gives one back that is over.
     pub(crate) fn put_many(&mut self, many: Box<Many>) {
-        if many.is_small() && self.multigets.len() < MULTIGETS_MAX {
+        let bytes = self.multigets_bytes + many.buffer_bytes();
+        if many.is_small() && self.multigets.len() < MULTIGETS_MAX && bytes <= MULTIGETS_BYTES_MAX {
+            self.multigets_bytes = bytes;
             self.multigets.push(many);
         }
     }

@@ -4,6 +4,7 @@
 //! Answers arrive while their link is being read, so nothing can be asked of other peers here; what a gather
 //! wants asked next is noted in `todo`, and the hub sees to it before the turn ends.
 
+use super::budget::BYTES_CROWDED;
 use super::buffers::Buffers;
 use super::counts::Counts;
 use super::everywhere::{self, Recorded};
@@ -39,6 +40,9 @@ pub(crate) enum Todo {
 pub(crate) struct Core {
     pub(crate) known: Known,
     pub(crate) sessions: Slab<Session>,
+    /// By session, the number of the next slot. Whoever takes the place of a session that is over goes on
+    /// counting, so an answer that comes late, whatever it was to, never finds a slot of somebody else.
+    pub(crate) slots_begun: Vec<u32>,
     pub(crate) buffers: Buffers,
     pub(crate) counts: Counts,
     pub(crate) todo: Vec<Todo>,
@@ -55,9 +59,33 @@ pub(crate) struct Core {
     pub(crate) number: u16,
     /// Whether whoever heals has to look.
     pub(crate) stirred: bool,
+    /// Bytes of answers that all sessions hold, and at how many it is crowded.
+    pub(super) bytes_held: usize,
+    pub(crate) bytes_crowded: usize,
 }
 
 impl Core {
+    /// A worker's side of the sessions, while there are none.
+    pub(crate) fn new(known: Known, orders: Arc<Orders>, number: u16) -> Self {
+        Self {
+            known,
+            sessions: Slab::new(),
+            slots_begun: Vec::new(),
+            buffers: Buffers::default(),
+            counts: Counts::default(),
+            todo: Vec::new(),
+            dirty: Vec::new(),
+            held: Vec::new(),
+            waiting: HashMap::new(),
+            granted: Vec::new(),
+            orders,
+            number,
+            stirred: false,
+            bytes_held: 0,
+            bytes_crowded: BYTES_CROWDED,
+        }
+    }
+
     /// A peer answered, wholly or in part.
     pub(crate) fn answered(&mut self, answered: Answered<'_, Token>) {
         match answered {
@@ -68,14 +96,23 @@ impl Core {
 
     fn part(&mut self, token: Token, reply: &Reply<'_>) {
         let Some(session) = self.sessions.get_mut(token.session as usize) else { return };
+        let is_heard = session.is_heard();
         let Some(slot) = session.slot(token.slot) else { return };
         match &mut slot.work {
             Work::One(one) => {
                 let position = token.part as u8;
-                say::keep(&mut slot.answer, one.op, reply, self.known.tag(&one.set, position));
+                if is_heard {
+                    say::keep(&mut slot.answer, one.op, reply, self.known.tag(&one.set, position));
+                }
                 one.kept = Some(position);
             }
-            Work::Many(many) => many.value(token.part, reply, &self.known),
+            Work::Many(many) => {
+                let before = many.window_bytes();
+                many.value(token.part, reply, &self.known);
+                let come = many.window_bytes() - before;
+                session.note_waiting(come);
+                self.recount(token.session);
+            }
             Work::Done | Work::Flush(_) | Work::Everywhere(_) => {}
         }
     }
@@ -284,8 +321,9 @@ impl Core {
     /// A multiget heard of keys: asks on, writes a window, or ends.
     pub(crate) fn look_at_many(&mut self, token: Token) {
         let Some(session) = self.sessions.get_mut(token.session as usize) else { return };
-        let (is_first, mut values) = (session.is_first(token.slot), session.values);
+        let (is_first, mut values) = (session.is_due(token.slot), session.values);
         let Some((slot, out)) = session.slot_and_out(token.slot) else { return };
+        let waited = slot.answer.len();
         let Work::Many(many) = &mut slot.work else { return };
         if many.wants_asking() {
             return self.todo.push(Todo::Many(token));
@@ -294,33 +332,38 @@ impl Core {
             return;
         }
         let target = if is_first && slot.answer.is_empty() { out } else { &mut slot.answer };
+        let (bytes, keys) = (many.window_bytes(), std::mem::take(&mut many.in_flight));
         many.note_sizes(&mut values);
         many.write_window(target);
-        if many.has_more() {
-            session.values = values;
-            // Behind others, or while its client reads slowly, it goes on when there is room.
-            if is_first && session.has_room_to_write() {
-                self.todo.push(Todo::Many(token));
-            }
-            return self.mark(token.session);
-        }
+        let has_more = many.has_more();
         match many.trouble() {
+            _ if has_more => {}
             Some(trouble) => say::server_error(target, trouble),
             None => target.extend_from_slice(b"END\r\n"),
         }
+        let written = slot.answer.len() - waited;
+        session.note_written(bytes);
+        session.note_waiting(written);
+        (session.values, session.keys_in_flight) = (values, session.keys_in_flight.saturating_sub(keys));
+        self.mark(token.session);
+        if has_more { self.todo.push(Todo::Many(token)) } else { self.end_many(token) }
+    }
+
+    fn end_many(&mut self, token: Token) {
+        let Some(session) = self.sessions.get_mut(token.session as usize) else { return };
+        let Some(Slot { work: Work::Many(many), .. }) = session.slot(token.slot) else { return };
         self.counts.cmd_get += many.hits + many.misses;
         self.counts.get_hits += many.hits;
         self.counts.get_misses += many.misses;
         self.counts.failovers += many.failovers;
         self.counts.errors += u64::from(many.trouble().is_some());
-        session.values = values;
         self.finish(token);
     }
 
     /// Tells the client what was decided.
     fn tell(&mut self, token: Token, answer: &Answer, reply: Option<&Reply<'_>>) {
         let Some(session) = self.sessions.get_mut(token.session as usize) else { return };
-        let is_first = session.is_first(token.slot);
+        let is_first = session.is_due(token.slot);
         let Some((slot, out)) = session.slot_and_out(token.slot) else { return };
         let Work::One(one) = &slot.work else { return };
         let unsent = out.len();
@@ -343,8 +386,12 @@ impl Core {
     /// The slot's answer is complete.
     pub(crate) fn finish(&mut self, token: Token) {
         let Some(session) = self.sessions.get_mut(token.session as usize) else { return };
+        let is_heard = session.is_heard();
         let Some(slot) = session.slot(token.slot) else { return };
-        let waiting = slot.answer.len();
+        if !is_heard {
+            slot.answer = Vec::new();
+        }
+        let mut waiting = slot.answer.len();
         self.counts.latency.record(self.known.now.saturating_sub(slot.started));
         if let Work::One(one) = &mut slot.work {
             self.buffers.put(std::mem::take(&mut one.bytes).into_buffer());
@@ -356,15 +403,23 @@ impl Core {
             session.leading -= usize::from(is_led);
         } else if let Work::Many(many) = std::mem::replace(&mut slot.work, Work::Done) {
             self.buffers.put_many(many);
+            // It was counted window by window.
+            waiting = 0;
         }
         session.note_waiting(waiting);
-        if session.is_first(token.slot) {
+        let is_first = session.is_first(token.slot);
+        if is_first {
             session.release(&mut self.buffers);
-            self.mark(token.session);
-        } else if session.is_over_budget() {
+        }
+        let is_cut = is_heard && session.is_over_budget();
+        if is_cut {
             tracing::warn!(client = session.client, "cut: it asks for much and reads nothing");
             session.hang_up();
+        }
+        if is_first || is_cut {
             self.mark(token.session);
+        } else {
+            self.recount(token.session);
         }
     }
 

@@ -8,7 +8,6 @@
 
 use super::complaints::Complaints;
 use super::core::{Core, Todo};
-use super::counts::Counts;
 use super::flush::Note;
 use super::known::Known;
 use super::orders::Orders;
@@ -22,8 +21,7 @@ use peercache_core::pipeline::{Malformed, PipelineLimits};
 use peercache_core::protocol::memcached::command::Dialect;
 use peercache_core::replication::Lost;
 use peercache_core::topology::{Topology, TopologyPeer};
-use slab::Slab;
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -81,20 +79,7 @@ impl Hub {
         Self {
             by_peer: peers.iter().map(|_| Vec::new()).collect(),
             peers,
-            core: Core {
-                known: Known::new(topology),
-                sessions: Slab::new(),
-                buffers: super::buffers::Buffers::default(),
-                counts: Counts::default(),
-                todo: Vec::new(),
-                dirty: Vec::new(),
-                held: Vec::new(),
-                waiting: HashMap::new(),
-                granted: Vec::new(),
-                orders: Arc::clone(&shared.orders),
-                number: number as u16,
-                stirred: false,
-            },
+            core: Core::new(Known::new(topology), Arc::clone(&shared.orders), number as u16),
             parked: 0,
             turns: VecDeque::new(),
             todos: Vec::new(),
@@ -119,7 +104,9 @@ impl Hub {
 
     /// A client has come.
     pub(crate) fn open_session(&mut self, client: String) -> u32 {
-        let session = Session::new(client, self.access(), self.core.known.now);
+        let place = self.core.sessions.vacant_key();
+        let first = self.core.slots_begun.get(place).copied().unwrap_or_default();
+        let session = Session::new(client, self.access(), self.core.known.now, first);
         self.core.sessions.insert(session) as u32
     }
 
@@ -162,6 +149,7 @@ impl Hub {
         if let Some(session) = self.session(id) {
             session.is_dirty = false;
         }
+        self.core.recount(id);
     }
 
     /// Wakes whoever reads from the client.
@@ -173,9 +161,9 @@ impl Hub {
 
     /// So many bytes were sent to a client.
     pub(crate) fn note_written(&mut self, id: u32, bytes: usize) {
-        let now = self.core.known.now;
+        let (now, sessions) = (self.core.known.now, self.core.sessions.len());
         if let Some(session) = self.session(id) {
-            session.note_sent(bytes);
+            session.note_sent(bytes, sessions);
             session.active_at = now;
         }
         self.core.counts.bytes_written += bytes as u64;
@@ -202,13 +190,15 @@ impl Hub {
     /// Called when the session's output was sent as far as the socket takes it. Tells whether the session is
     /// over, and then forgets it.
     pub(crate) fn sent(&mut self, id: u32) -> bool {
+        self.core.recount(id);
         let (has_siblings, now) = (self.core.known.topology.has_siblings(), self.core.known.now);
+        let bytes_full = self.core.bytes_full();
         let Some(session) = self.core.sessions.get_mut(id as usize) else { return true };
         session.is_dirty = false;
         // A write that waits for others of its key is told when it may begin: who asks, asks without end.
         let waits_for_turn = matches!(session.ticket, Some(Ticket::Waiting(_))) && has_siblings;
         let is_delayed = session.parked_at.is_some() && !waits_for_turn;
-        let may_begin = is_delayed && !session.is_parked && session.has_room();
+        let may_begin = is_delayed && !session.is_parked && session.has_room(bytes_full);
         if may_begin && !self.is_changing {
             // Until now it has waited for its client, and for nobody else.
             session.parked_at = Some(now);
@@ -230,7 +220,7 @@ impl Hub {
         };
         if is_over {
             self.drop_ticket(id);
-            let session = self.core.sessions.remove(id as usize);
+            let session = self.core.forget(id);
             session.reader.into_iter().for_each(std::task::Waker::wake);
             // Its place may have been all that others waited for.
             self.turn();
@@ -369,15 +359,16 @@ impl Hub {
     /// Works off what is to be asked, and lets parked sessions go on where there is room again.
     pub(super) fn turn(&mut self) {
         loop {
-            self.work_off();
+            self.ask_noted();
             if !self.grant() && !self.give_up_turn() && !self.unpark() {
                 return;
             }
         }
     }
 
-    /// In the order in which it was noted: a read that fails over must not overtake a write that does.
-    fn work_off(&mut self) {
+    /// Works off what is to be asked, and begins nothing: whoever is beginning something may call it. In the
+    /// order in which it was noted: a read that fails over must not overtake a write that does.
+    pub(super) fn ask_noted(&mut self) {
         while !self.core.todo.is_empty() {
             let mut todos = std::mem::replace(&mut self.core.todo, std::mem::take(&mut self.todos));
             for todo in todos.drain(..) {
@@ -428,17 +419,16 @@ impl Hub {
         }
     }
 
-    /// Goes on with a multiget whose client has taken what it got so far.
+    /// Goes on with a multiget whose client has taken what it got so far, or ends it if that has gone.
     fn go_on_with_many(&mut self, id: u32) {
         let Some(session) = self.core.sessions.get_mut(id as usize) else { return };
         let slot = session.first_slot();
         let token = Token { session: id, slot, part: 0 };
-        let has_room = session.has_room_to_write();
         let waits = session.slot(slot).is_some_and(|slot| match &slot.work {
-            Work::Many(many) => many.is_window_done() && many.has_more(),
+            Work::Many(many) => many.is_window_done(),
             _ => false,
         });
-        if waits && has_room {
+        if waits {
             self.core.todo.push(Todo::Many(token));
         }
     }

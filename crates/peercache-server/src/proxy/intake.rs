@@ -9,7 +9,7 @@ use super::core::Todo;
 use super::hub::Hub;
 use super::op::Op;
 use super::orders::Place;
-use super::session::Stage;
+use super::session::{IDLE_BYTES_MAX, Stage, Ticket};
 use super::slot::{One, RequestBytes, Slot, Token, Work};
 use super::turns::{GIVEN_UP, Turn, refused};
 use super::{administration, many, meta};
@@ -30,7 +30,7 @@ pub(super) enum Began {
     Yes,
     /// It has to wait for room on the link to this peer.
     Parked(PeerIndex),
-    /// It has to wait for other writes of its key.
+    /// It has to wait for other writes of its key, or until less of its session is in flight.
     Waiting,
     /// The connection ends behind it.
     Close,
@@ -83,6 +83,10 @@ impl Hub {
         let mut held = std::mem::take(&mut session.held);
         let taken = self.take_in(id, &held);
         held.drain(..taken);
+        if held.is_empty() {
+            // One large value must not cost its connection that much for life.
+            held.shrink_to(IDLE_BYTES_MAX);
+        }
         if let Some(session) = self.session(id).filter(|session| session.stage != Stage::Gone) {
             session.held = held;
         }
@@ -94,8 +98,12 @@ impl Hub {
         let (mut taken, is_changing) = (0, self.is_changing);
         let limits = Limits { value_bytes_max: self.core.known.topology.policy().value_bytes_max };
         loop {
-            let now = self.core.known.now;
-            let Some(session) = self.session(id) else { return input.len() };
+            let (now, bytes_full) = (self.core.known.now, self.core.bytes_full());
+            let Some(session) = self.session(id).filter(|session| session.is_heard()) else {
+                // A write whose turn has come will not begin: others must not wait for it.
+                self.drop_ticket(id);
+                return input.len();
+            };
             let gone = usize::try_from(session.swallow).unwrap_or(usize::MAX).min(input.len() - taken);
             session.swallow -= gone as u64;
             taken += gone;
@@ -104,7 +112,9 @@ impl Hub {
                 session.parked_at = None;
                 return taken;
             }
-            if is_changing || !session.has_room() {
+            // Behind a write whose turn has come others wait: it never waits for its client.
+            let is_awaited = matches!(session.ticket, Some(Ticket::Granted(_)));
+            if is_changing || !(is_awaited || session.has_room(bytes_full)) {
                 session.parked_at.get_or_insert(now);
                 return taken;
             }
@@ -271,7 +281,7 @@ impl Hub {
         let token = Token { session: id, slot: session.next_slot(), part: 0 };
         session.push(Slot::new(Work::Many(many), answer, started));
         self.core.todo.push(Todo::Many(token));
-        self.turn();
+        self.ask_noted();
         Began::Yes
     }
 
@@ -295,20 +305,27 @@ impl Hub {
         if each.peek().is_none() {
             return self.say(id, "END");
         }
-        let begun = self.session(id).map_or(0, |session| session.keys_begun);
-        let mut each = each.skip(begun).peekable();
-        while let Some(key) = each.next() {
+        let begun = self.session(id).map_or(0, |session| std::mem::take(&mut session.keys_begun));
+        if self.core.known.topology.ring().is_none() {
+            // Said once, and not for each key.
+            return self.say(id, NO_PEERS);
+        }
+        let mut each = each.enumerate().skip(begun).peekable();
+        while let Some((number, key)) = each.next() {
+            let bytes_full = self.core.bytes_full();
+            let Some(session) = self.session(id).filter(|session| session.is_heard()) else { break };
+            // The first of them that is looked at was let in with the request.
+            let has_room = number == begun || session.has_room(bytes_full);
             let op = Op::GetAndTouch { exptime, versions, last: each.peek().is_none() };
             let (key, wanted) = (MetaKey::plain(key), Wanted::Wanted);
-            let began = self.begin_one(id, Asked { op, key, flags: b"", value: b"", wanted });
-            let Some(session) = self.session(id) else { return Began::Yes };
+            let asked = Asked { op, key, flags: b"", value: b"", wanted };
+            let began = if has_room { self.begin_one(id, asked) } else { Began::Waiting };
+            let Some(session) = self.session(id) else { break };
             if began.is_delayed() {
+                session.keys_begun = number;
                 return began;
             }
-            session.keys_begun += 1;
-        }
-        if let Some(session) = self.session(id) {
-            session.keys_begun = 0;
+            session.parked_at = None;
         }
         Began::Yes
     }

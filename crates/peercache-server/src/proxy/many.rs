@@ -23,9 +23,14 @@ pub(crate) const PART_KEYS_MAX: usize = 64;
 /// Keys that are asked at a time, at most.
 pub(crate) const WINDOW_KEYS_MAX: usize = 256;
 
-/// What the buffers of a multiget may have for the next one to use them, in bytes and in keys.
-const KEPT_BYTES_MAX: usize = 128 * 1024;
+/// What the buffers of a multiget may have for the next one to use them, in bytes and in keys: enough for
+/// hundreds of values of a kilobyte, because memory that is new costs more than what is copied into it.
+const KEPT_BYTES_MAX: usize = 512 * 1024;
 const KEPT_KEYS_MAX: usize = 1024;
+
+/// What the buffer of a window may have for the next window to use it, in bytes: as much as is asked for at a
+/// time where sizes can be foretold.
+const WINDOW_BYTES_MAX: usize = 4 << 20;
 
 /// A multiget.
 #[derive(Debug, Default)]
@@ -48,8 +53,15 @@ pub(crate) struct Many {
     /// For each part, one behind the other, the keys that were asked.
     order: Vec<u16>,
     parts: Vec<Part>,
+    /// Parts whose peers have not ended their answers. A window that is over owes none, so that no answer
+    /// to one window is taken for one to the next.
+    unended: usize,
     /// The values of the window as they came, written for the client.
     values: Vec<u8>,
+    /// Keys of the window that its session counts as in flight.
+    pub(crate) in_flight: usize,
+    /// Nobody hears it: nothing more is asked, and what comes is thrown away.
+    is_unheard: bool,
     /// Why a key could not be read.
     trouble: Option<String>,
     pub(crate) hits: u64,
@@ -79,7 +91,9 @@ impl Many {
     /// A multiget of nothing yet, in the buffers of one that is over.
     pub(crate) fn begin(&mut self, versions: Versions, mode: Mode, deadline: Duration) {
         (self.versions, self.mode, self.deadline) = (versions, Some(mode), deadline);
-        (self.window, self.undecided, self.hits, self.misses, self.failovers) = (0, 0, 0, 0, 0);
+        (self.window, self.undecided, self.unended) = (0, 0, 0);
+        (self.hits, self.misses, self.failovers) = (0, 0, 0);
+        (self.in_flight, self.is_unheard) = (0, false);
         self.trouble = None;
         self.text.clear();
         self.ends.clear();
@@ -92,8 +106,12 @@ impl Many {
 
     /// Whether its buffers are worth keeping for the next one.
     pub(crate) fn is_small(&self) -> bool {
-        self.text.capacity() + self.values.capacity() <= KEPT_BYTES_MAX
-            && self.ends.capacity() <= KEPT_KEYS_MAX
+        self.buffer_bytes() <= KEPT_BYTES_MAX && self.ends.capacity() <= KEPT_KEYS_MAX
+    }
+
+    /// Bytes of memory for keys and values.
+    pub(crate) fn buffer_bytes(&self) -> usize {
+        self.text.capacity() + self.values.capacity()
     }
 
     /// Asks for one more key.
@@ -102,9 +120,9 @@ impl Many {
         self.ends.push(self.text.len() as u32);
     }
 
-    /// Whether every key that was begun is decided.
+    /// Whether every key that was begun is decided, and every peer that was asked has ended its answer.
     pub(crate) fn is_window_done(&self) -> bool {
-        self.undecided == 0
+        self.undecided == 0 && self.unended == 0
     }
 
     /// Whether keys wait to be asked.
@@ -112,9 +130,28 @@ impl Many {
         !self.again.is_empty()
     }
 
-    /// Whether there are keys behind the window.
+    /// Whether there are keys behind the window that somebody wants.
     pub(crate) fn has_more(&self) -> bool {
-        self.window + self.keys.len() < self.ends.len()
+        !self.is_unheard && self.window + self.keys.len() < self.ends.len()
+    }
+
+    /// Whether a window was opened.
+    pub(crate) fn is_begun(&self) -> bool {
+        self.window + self.keys.len() > 0
+    }
+
+    /// Nobody hears it any more. It ends when the parts that are asked for have ended.
+    pub(crate) fn silence(&mut self) {
+        self.is_unheard = true;
+        self.undecided -= self.again.len();
+        self.again.clear();
+        self.keys.iter_mut().for_each(|key| key.found = None);
+        self.values = Vec::new();
+    }
+
+    /// Bytes of the values that have come of the window.
+    pub(crate) fn window_bytes(&self) -> usize {
+        self.values.len()
     }
 
     /// Plans the next keys, `keys_max` at most; false where the network has no peers.
@@ -126,7 +163,7 @@ impl Many {
         self.order.clear();
         self.parts.clear();
         self.values.clear();
-        let count = (self.ends.len() - self.window).min(keys_max);
+        let count = (self.ends.len() - self.window).min(keys_max).min(WINDOW_KEYS_MAX);
         for number in 0..count {
             let name = self.name(number as u16);
             let plan = router::plan_reading(&known.topology, name, self.mode.unwrap_or(Mode::Fetch));
@@ -135,6 +172,7 @@ impl Many {
             self.undecided += 1;
             self.step(number as u16, first, known);
         }
+        self.in_flight = count;
         true
     }
 
@@ -159,6 +197,7 @@ impl Many {
         let next = self.order.len() as u32;
         self.order.extend_from_slice(numbers);
         self.parts.push(Part { next, end: self.order.len() as u32 });
+        self.unended += 1;
         (self.parts.len() - 1) as u16
     }
 
@@ -180,6 +219,11 @@ impl Many {
         let &Reply::Value { key, flags, data, cas, text } = reply else { return };
         while let Some(number) = self.next_of(part) {
             if self.name(number) == key {
+                self.undecided -= 1;
+                self.hits += 1;
+                if self.is_unheard {
+                    return;
+                }
                 let work = &mut self.keys[usize::from(number)];
                 let start = self.values.len();
                 match cas {
@@ -191,8 +235,6 @@ impl Many {
                     }
                 }
                 work.found = Some((start as u32, self.values.len() as u32));
-                self.undecided -= 1;
-                self.hits += 1;
                 return;
             }
             self.outcome(number, Outcome::Miss, known);
@@ -201,6 +243,7 @@ impl Many {
 
     /// The peer has answered: what did not come, it has not.
     pub(crate) fn part_ended(&mut self, part: u16, reply: &Reply<'_>, known: &Known) {
+        self.unended -= 1;
         while let Some(number) = self.next_of(part) {
             let outcome = match reply {
                 Reply::Refused(line) => Outcome::Refused(reply::refusal(line)),
@@ -212,6 +255,7 @@ impl Many {
 
     /// The peer has not answered.
     pub(crate) fn part_lost(&mut self, part: u16, lost: Lost, known: &Known) {
+        self.unended -= 1;
         while let Some(number) = self.next_of(part) {
             self.outcome(number, Outcome::Lost(lost), known);
         }
@@ -237,6 +281,7 @@ impl Many {
     fn step(&mut self, number: u16, step: Step, known: &Known) {
         match step {
             Step::Pending => {}
+            Step::Ask(..) if self.is_unheard => self.undecided -= 1,
             Step::Ask(positions, _) => {
                 self.again.extend(positions.lowest().map(|position| (number, position)));
             }
@@ -262,10 +307,13 @@ impl Many {
     /// Appends the values of the window, in the client's order.
     pub(crate) fn write_window(&mut self, out: &mut Vec<u8>) {
         out.reserve(self.values.len());
-        for &(start, end) in self.keys.iter().filter_map(|key| key.found.as_ref()) {
+        for (start, end) in self.keys.iter_mut().filter_map(|key| key.found.take()) {
             out.extend_from_slice(&self.values[start as usize..end as usize]);
         }
         self.values.clear();
+        if self.values.capacity() > WINDOW_BYTES_MAX {
+            self.values = Vec::new();
+        }
     }
 
     /// Why a key could not be read, if so.

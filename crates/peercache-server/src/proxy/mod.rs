@@ -10,6 +10,7 @@
 mod access;
 mod administration;
 mod ask;
+mod budget;
 mod buffers;
 mod changer;
 mod changing;

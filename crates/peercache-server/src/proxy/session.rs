@@ -3,11 +3,11 @@
 //!
 //! A session is bounded: it begins nothing new while enough is in flight or unsent, and one whose client
 //! takes no answers at all is cut before it costs everybody's memory (P-60). It outlives its client until
-//! its last request has ended, because a write that was begun has to be carried to its verdict.
+//! its last request has ended, because a write that was begun has to be carried to its verdict; what peers
+//! still answer then is thrown away as it comes.
 
 use super::access::Access;
 use super::buffers::Buffers;
-use super::many::{PART_KEYS_MAX, WINDOW_KEYS_MAX};
 use super::orders::Place;
 use super::pace::Pace;
 use super::slot::{Slot, Work};
@@ -22,14 +22,29 @@ const IN_FLIGHT_MAX: usize = 1024;
 /// The same while the size of answers is not known.
 const IN_FLIGHT_AT_FIRST: usize = 16;
 
-/// Unsent bytes at which nothing new is begun.
-const OUT_BYTES_FULL: usize = 256 * 1024;
+/// Keys of multigets in flight at which nothing new is begun.
+const KEYS_IN_FLIGHT_MAX: usize = 1024;
 
-/// Bytes of answers at which a session is cut: its client asks for much and reads nothing.
+/// The same while the size of values is not known: what clients usually ask for at a time, in one round trip.
+const KEYS_IN_FLIGHT_AT_FIRST: usize = 128;
+
+/// What the empty buffers of all sessions together keep for the next answers, in bytes, as long as their
+/// clients are not silent; and one at most: as much as is written at a time.
+const KEPT_BYTES_TOTAL: usize = 64 << 20;
+const KEPT_BYTES_MAX: usize = 256 * 1024;
+
+/// Bytes of answers at which nothing new is begun.
+pub(crate) const HELD_BYTES_FULL: usize = 256 * 1024;
+
+/// Bytes of answers that a session may hold whose client takes none: it asks for much and reads nothing.
+/// One that takes some gets what it has asked for, however slowly.
 const HELD_BYTES_MAX: usize = 256 << 20;
 
-/// What an idle buffer keeps, in bytes: there may be thousands of sessions.
-const IDLE_BYTES_MAX: usize = 16 * 1024;
+/// How many bytes of them may gather while it takes none.
+const UNTAKEN_BYTES_MAX: usize = 64 << 20;
+
+/// What an empty buffer keeps, in bytes: there may be thousands of sessions.
+pub(crate) const IDLE_BYTES_MAX: usize = 16 * 1024;
 
 /// How a session stands with its client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,8 +86,16 @@ pub(crate) struct Session {
     pub(crate) out: Vec<u8>,
     /// How much of `out` was sent.
     pub(crate) sent: usize,
-    /// Bytes of answers that wait for their turn.
+    /// Bytes of answers that wait for their turn, and of multigets' windows that are not whole.
     waiting_bytes: usize,
+    /// Keys of multigets in flight.
+    pub(crate) keys_in_flight: usize,
+    /// How many bytes of answers its worker believes it holds.
+    pub(crate) counted_bytes: usize,
+    /// Whether its client has taken something since that was last asked, and the bytes of answers at which
+    /// it is asked again.
+    has_taken: bool,
+    ask_at_bytes: usize,
     pub(crate) stage: Stage,
     /// How many requests are in flight at once.
     pub(crate) answers: Pace,
@@ -101,21 +124,25 @@ pub(crate) struct Session {
 }
 
 impl Session {
-    /// A conversation that has not begun.
-    pub(crate) fn new(client: String, access: Access, now: Duration) -> Self {
+    /// A conversation that has not begun, and whose first slot will have the number `first`.
+    pub(crate) fn new(client: String, access: Access, now: Duration, first: u32) -> Self {
         Self {
             held: Vec::new(),
             bytes_needed: 0,
             swallow: 0,
             slots: VecDeque::new(),
-            first: 0,
+            first,
             leading: 0,
             out: Vec::new(),
             sent: 0,
             waiting_bytes: 0,
+            keys_in_flight: 0,
+            counted_bytes: 0,
+            has_taken: false,
+            ask_at_bytes: 0,
             stage: Stage::Open,
             answers: Pace::new(IN_FLIGHT_AT_FIRST, IN_FLIGHT_MAX),
-            values: Pace::new(PART_KEYS_MAX, WINDOW_KEYS_MAX),
+            values: Pace::new(KEYS_IN_FLIGHT_AT_FIRST, KEYS_IN_FLIGHT_MAX),
             access,
             active_at: now,
             parked_at: None,
@@ -129,17 +156,28 @@ impl Session {
         }
     }
 
-    /// Whether a new request may be begun.
+    /// Whether a new request may be begun, where that is not done at `bytes_full` of answers.
     #[inline]
-    pub(crate) fn has_room(&self) -> bool {
+    pub(crate) fn has_room(&self, bytes_full: usize) -> bool {
         !self.is_flushing
             && self.slots.len() < self.answers.at_once()
-            && self.unsent() + self.waiting_bytes < OUT_BYTES_FULL
+            && self.keys_in_flight < self.values.at_once()
+            && self.held_bytes() < bytes_full
     }
 
-    /// Whether more of what was begun may be written. Others wait behind it, so they do not count.
-    pub(crate) fn has_room_to_write(&self) -> bool {
-        self.unsent() < OUT_BYTES_FULL
+    /// Whether more of what was begun may be asked for. Others wait behind it, so they do not count.
+    pub(crate) fn has_room_to_write(&self, bytes_full: usize) -> bool {
+        self.unsent() < bytes_full
+    }
+
+    /// Bytes of answers that its client has not taken yet.
+    pub(crate) fn held_bytes(&self) -> usize {
+        self.unsent() + self.waiting_bytes
+    }
+
+    /// Whether somebody listens to what is answered from now on.
+    pub(crate) fn is_heard(&self) -> bool {
+        matches!(self.stage, Stage::Open | Stage::Ending)
     }
 
     fn unsent(&self) -> usize {
@@ -148,12 +186,23 @@ impl Session {
 
     /// Whether more may be read from the client.
     pub(crate) fn wants_input(&self) -> bool {
-        self.stage == Stage::Open && self.parked_at.is_none() && self.has_room()
+        self.stage == Stage::Open && self.parked_at.is_none() && self.has_room(HELD_BYTES_FULL)
     }
 
-    /// Whether its client holds so much that it has to be cut.
-    pub(crate) fn is_over_budget(&self) -> bool {
-        self.unsent() + self.waiting_bytes > HELD_BYTES_MAX
+    /// Whether it has to be cut: it holds much, and its client took nothing while that came together.
+    pub(crate) fn is_over_budget(&mut self) -> bool {
+        let held = self.held_bytes();
+        let due = self.ask_at_bytes.max(HELD_BYTES_MAX - UNTAKEN_BYTES_MAX);
+        if held <= due {
+            if held <= HELD_BYTES_MAX - UNTAKEN_BYTES_MAX {
+                self.ask_at_bytes = 0;
+            }
+            return false;
+        }
+        self.ask_at_bytes = held + UNTAKEN_BYTES_MAX;
+        // A client that waits for its first answer has taken all that it could.
+        let takes = std::mem::take(&mut self.has_taken) || self.unsent() == 0;
+        !takes && held > HELD_BYTES_MAX
     }
 
     /// How what it asks in `mode` is planned now. What it reads behind a command that one replica leads is
@@ -195,6 +244,12 @@ impl Session {
         slot == self.first
     }
 
+    /// Whether what is answered for the slot can be sent at once.
+    #[inline]
+    pub(crate) fn is_due(&self, slot: u32) -> bool {
+        slot == self.first && self.is_heard()
+    }
+
     /// A slot that has not been answered yet.
     #[inline]
     pub(crate) fn slot(&mut self, slot: u32) -> Option<&mut Slot> {
@@ -224,31 +279,79 @@ impl Session {
         self.waiting_bytes += bytes;
     }
 
-    /// Moves the answers whose turn has come to what is to be sent.
+    /// A window has been written, or thrown away: so many of its bytes wait no more.
+    pub(crate) fn note_written(&mut self, bytes: usize) {
+        self.waiting_bytes = self.waiting_bytes.saturating_sub(bytes);
+    }
+
+    /// Moves the answers whose turn has come to what is to be sent, also what there is of a multiget.
     #[inline]
     pub(crate) fn release(&mut self, buffers: &mut Buffers) {
         while let Some(slot) = self.slots.pop_front_if(|slot| matches!(slot.work, Work::Done)) {
             self.first = self.first.wrapping_add(1);
-            if !slot.answer.is_empty() && matches!(self.stage, Stage::Open | Stage::Ending) {
-                self.waiting_bytes = self.waiting_bytes.saturating_sub(slot.answer.len());
-                self.out.extend_from_slice(&slot.answer);
-            }
+            self.take_answer(buffers, slot.answer);
             if slot.is_last {
                 (self.stage, self.held, self.parked_at) = (Stage::Cut, Vec::new(), None);
                 self.is_parked = false;
             }
-            buffers.put(slot.answer);
+        }
+        if let Some(Slot { work: Work::Many(_), answer, .. }) = self.slots.front_mut() {
+            let answer = std::mem::take(answer);
+            self.take_answer(buffers, answer);
+        }
+        if !self.is_heard() {
+            self.silence();
         }
     }
 
-    /// So many more bytes of what is to be sent were sent.
-    pub(crate) fn note_sent(&mut self, bytes: usize) {
+    /// It is this answer's turn.
+    #[inline]
+    fn take_answer(&mut self, buffers: &mut Buffers, answer: Vec<u8>) {
+        if !answer.is_empty() {
+            self.waiting_bytes = self.waiting_bytes.saturating_sub(answer.len());
+            if matches!(self.stage, Stage::Open | Stage::Ending) {
+                self.out.extend_from_slice(&answer);
+            }
+        }
+        buffers.put(answer);
+    }
+
+    /// Nobody will hear what waits for its turn.
+    fn silence(&mut self) {
+        for slot in &mut self.slots {
+            match &mut slot.work {
+                Work::Done => slot.answer = Vec::new(),
+                Work::Many(many) => {
+                    slot.answer = Vec::new();
+                    many.silence();
+                }
+                Work::One(_) | Work::Flush(_) | Work::Everywhere(_) => {}
+            }
+        }
+        self.waiting_bytes = 0;
+    }
+
+    /// So many more bytes of what is to be sent were sent; there are so many `sessions`.
+    pub(crate) fn note_sent(&mut self, bytes: usize, sessions: usize) {
         self.sent += bytes;
+        self.has_taken = true;
         if self.sent == self.out.len() {
             self.out.clear();
-            self.out.shrink_to(IDLE_BYTES_MAX);
+            let share = KEPT_BYTES_TOTAL / sessions.max(1);
+            self.out.shrink_to(share.clamp(IDLE_BYTES_MAX, KEPT_BYTES_MAX));
+            self.sent = 0;
+        } else if self.sent > HELD_BYTES_FULL.max(self.out.len() / 2) {
+            // A client that always has more to take would have all of it kept.
+            self.out.drain(..self.sent);
             self.sent = 0;
         }
+    }
+
+    /// Its client has been silent for a while: gives back all memory that is not used.
+    pub(crate) fn shrink(&mut self) {
+        self.held.shrink_to_fit();
+        self.out.shrink_to_fit();
+        self.slots.shrink_to_fit();
     }
 
     /// Nobody listens any more.
@@ -256,5 +359,6 @@ impl Session {
         self.stage = Stage::Gone;
         (self.held, self.out, self.sent, self.parked_at) = (Vec::new(), Vec::new(), 0, None);
         self.is_parked = false;
+        self.silence();
     }
 }

@@ -15,7 +15,7 @@ use std::time::Duration;
 pub(crate) struct Token {
     /// The session, by its place among the worker's.
     pub(crate) session: u32,
-    /// The slot, counted from the session's first.
+    /// The slot, counted over all sessions that have had this place: no two have the same.
     pub(crate) slot: u32,
     /// The replica's position; of a multiget, the part; of a broadcast, the peer.
     pub(crate) part: u16,

@@ -1,6 +1,6 @@
 //! Many clients at once: slow ones, too many for the descriptors, ten thousand that say nothing.
 
-use crate::client::Client;
+use crate::client::{Client, set};
 use crate::scale::short_or_long;
 use crate::stage::{Folder, SERVE, Stage, wait_for};
 use std::net::TcpStream;
@@ -42,6 +42,22 @@ fn a_proxy_without_descriptors_does_not_spin_and_accepts_again() {
     client.expect(b"set k 0 0 1\r\nx\r\nget k\r\n", b"STORED\r\nVALUE k 0 1\r\nx\r\nEND\r\n");
     let lines = proxy.log().lines().count();
     assert!(lines < 30, "the log has {lines} lines");
+}
+
+#[test]
+fn connections_that_once_sent_a_large_value_cost_what_others_do() {
+    let stage = Stage::new();
+    let value = vec![b'x'; 1_000_000];
+    let crowd: Vec<_> = (0..300)
+        .map(|_| {
+            let mut client = stage.client();
+            client.expect(&set("large", &value), b"STORED\r\n");
+            client
+        })
+        .collect();
+    let kb = stage.proxy.memory_kb("VmRSS:");
+    println!("{} connections that sent a megabyte: {kb} KB", crowd.len());
+    assert!(kb < 100 << 10, "{kb} KB");
 }
 
 #[test]

@@ -64,6 +64,24 @@ fn clients_that_never_read_values_of_a_megabyte_cost_little_memory() {
 }
 
 #[test]
+fn a_client_that_never_reads_multigets_of_gigabytes_costs_a_window_of_them() {
+    let stage = Stage::with(2, 1, "");
+    let mut others = stage.client();
+    others.expect(&set("big", &vec![b'x'; 1_000_000]), b"STORED\r\n");
+    let before = stage.proxy.memory_kb("VmRSS:");
+    let mut client = stage.client();
+    let multiget = [b"get", &b" big".repeat(64)[..], b"\r\n"].concat();
+    stuff(&mut client, &[b"get small\r\n", &multiget.repeat(200)[..]].concat(), &mut others);
+    for _ in 0..200 {
+        others.expect(b"get small\r\n", b"END\r\n");
+    }
+    let grown = stage.proxy.memory_kb("VmHWM:") - before;
+    println!("one client, 200 multigets of 64 MB: {grown} KB more");
+    assert!(grown < 400 << 10, "it holds {grown} KB");
+    stage.assert_well();
+}
+
+#[test]
 fn a_multiget_of_gigabytes_arrives_whole_and_holds_up_nobody() {
     let stage = Stage::new();
     let mut others = stage.client();

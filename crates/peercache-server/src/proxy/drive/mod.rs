@@ -181,9 +181,7 @@ pub(crate) async fn run(hub: Hub, network: Arc<Network>, changes: Changes, intak
     tasks.spawn_local(watched(this(), listen_for_turns(this(), orders, number)));
     tasks.spawn_local(watched(this(), change::follow(this(), changes)));
     tasks.spawn_local(watched(this(), keep_notes(this())));
-    if let Some(pause) = idle_pause {
-        tasks.spawn_local(watched(this(), end_idle(this(), pause)));
-    }
+    tasks.spawn_local(watched(this(), look_at_idle(this(), idle_pause)));
     unless_panicked(&worker, serve(&worker, intake)).await;
     tasks.shutdown().await;
 }
@@ -243,11 +241,11 @@ async fn listen_for_turns(worker: Rc<Worker>, orders: Arc<Orders>, number: usize
     }
 }
 
-/// Hangs up on clients that say nothing for too long.
-async fn end_idle(worker: Rc<Worker>, pause: Duration) {
+/// Looks for clients that say nothing, now and then.
+async fn look_at_idle(worker: Rc<Worker>, pause: Duration) {
     loop {
         tokio::time::sleep(pause).await;
-        worker.with_hub(Hub::end_idle);
+        worker.with_hub(Hub::look_at_idle);
     }
 }
 

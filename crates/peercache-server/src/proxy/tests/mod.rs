@@ -3,8 +3,12 @@
 mod answers;
 mod counts;
 mod dialects;
+mod gats;
+mod memory;
+mod multigets;
 mod order;
 mod room;
+mod stage;
 
 use super::hub::Hub;
 use super::options::Options;
