@@ -1,12 +1,14 @@
 //! Words with one peer on a connection that nothing else uses yet: who answers, is it a cache at all (P-33),
 //! and the order to forget everything.
 
+use crate::network::Network;
+use crate::register::Tenant;
 use peercache_core::health::Incarnation;
 use peercache_core::protocol::memcached::command::{Command, Dialect};
 use peercache_core::protocol::memcached::reply::{Decoded, Reply, Shape, decode, number};
-use peercache_core::spec::Policy;
+use peercache_core::spec::PeerSpec;
 use std::io;
-use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 use thiserror::Error;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -57,6 +59,23 @@ pub enum DirectError {
     /// What answers does not speak memcached's protocol.
     #[error("what listens there does not answer as a memcached does")]
     Stranger,
+    /// Another daemon has got the peer's address. Nothing was read of what it holds, and nothing changed.
+    #[error(
+        "another daemon (pid {met}) answers at this address and is left alone; \
+         the peer's own was pid {expected}: start the peer again"
+    )]
+    Squatter {
+        /// The pid of the daemon that answers, as it says itself.
+        met: u32,
+        /// The pid that the peer's daemon has, or had.
+        expected: u32,
+    },
+    /// Its record says that it does not run. Nobody was asked.
+    #[error("it does not run: start the peer again")]
+    NotRunning,
+    /// Nobody knows which daemon it is. Nobody was asked.
+    #[error("it is unknown which daemon it is: {0}")]
+    Unregistered(io::Error),
 }
 
 impl DirectError {
@@ -66,22 +85,26 @@ impl DirectError {
     pub fn is_our_own(&self) -> bool {
         const ENFILE: i32 = 23;
         const EMFILE: i32 = 24;
-        let Self::Io(error) = self else { return false };
+        let (Self::Io(error) | Self::Unregistered(error)) = self else { return false };
         let out_of_descriptors = matches!(error.raw_os_error(), Some(ENFILE | EMFILE));
         out_of_descriptors || error.kind() == io::ErrorKind::AddrNotAvailable
     }
 }
 
-/// Connects to a peer and greets it, each within the policy's time.
+/// Connects to a peer and greets it, each within the policy's time. Where the network's register knows which
+/// daemon the peer is, no other one is taken for it (P-33).
 ///
 /// # Errors
 /// [`DirectError`]; no connection is left.
-pub async fn open_greeted(
-    address: SocketAddr,
-    policy: &Policy,
-) -> Result<(TcpStream, Greeting), DirectError> {
+pub async fn open_greeted(network: &Network, peer: &PeerSpec) -> Result<(TcpStream, Greeting), DirectError> {
+    let policy = network.policy();
+    let tenant = tokio::time::timeout(policy.request, tenant(network, peer));
+    let tenant = tenant.await.map_err(|_| DirectError::Unregistered(io::ErrorKind::TimedOut.into()))??;
+    if tenant == Tenant::Nobody {
+        return Err(DirectError::NotRunning);
+    }
     let late = |within: Duration| move |_| DirectError::Late { within_ms: within.as_millis() };
-    let connecting = tokio::time::timeout(policy.connect, TcpStream::connect(address));
+    let connecting = tokio::time::timeout(policy.connect, TcpStream::connect(peer.address));
     let mut stream = connecting.await.map_err(late(policy.connect))??;
     stream.set_nodelay(true)?;
     let socket = socket2::SockRef::from(&stream);
@@ -89,7 +112,18 @@ pub async fn open_greeted(
     socket.set_tcp_user_timeout(Some(UNACKNOWLEDGED_MAX))?;
     let greeting =
         tokio::time::timeout(policy.attempt, greet(&mut stream)).await.map_err(late(policy.attempt))??;
-    Ok((stream, greeting))
+    match (tenant, greeting.incarnation.pid) {
+        (Tenant::Process(expected), met) if met != expected => Err(DirectError::Squatter { met, expected }),
+        _ => Ok((stream, greeting)),
+    }
+}
+
+/// Who may answer for the peer. A register may have to read a file, and a worker serves others meanwhile.
+async fn tenant(network: &Network, peer: &PeerSpec) -> Result<Tenant, DirectError> {
+    let Some(register) = network.register() else { return Ok(Tenant::Anybody) };
+    let (register, peer) = (Arc::clone(register), peer.clone());
+    let looked = tokio::task::spawn_blocking(move || register.tenant(&peer)).await;
+    looked.unwrap_or_else(|error| Err(io::Error::other(error))).map_err(DirectError::Unregistered)
 }
 
 /// Asks who is there. The caller bounds the time.

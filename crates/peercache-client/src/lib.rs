@@ -39,8 +39,10 @@ pub mod direct;
 mod driver;
 mod link;
 pub mod network;
+pub mod register;
 
 pub use client::{
     Client, Copy, Deleted, PeerError, ReadError, SetOptions, Trouble, Ttl, Value, WriteError, Written,
 };
 pub use network::{Network, Unrecorded};
+pub use register::{Register, Tenant};

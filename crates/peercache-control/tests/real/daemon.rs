@@ -13,6 +13,7 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use tokio::net::TcpStream;
 
 /// How long a test waits for anything before it fails.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
@@ -37,8 +38,8 @@ impl Daemon {
         wait_for("memcached to answer", async || {
             let status = daemon.child.try_wait().expect("a child of ours can be waited for");
             assert!(status.is_none(), "memcached ended at once: {status:?}");
-            let greeted = direct::open_greeted(address, &Policy::default()).await;
-            greeted.is_ok_and(|(_, greeting)| greeting.incarnation.pid == pid)
+            let Ok(mut stream) = TcpStream::connect(address).await else { return false };
+            direct::greet(&mut stream).await.is_ok_and(|greeting| greeting.incarnation.pid == pid)
         })
         .await;
         daemon

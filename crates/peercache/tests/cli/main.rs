@@ -15,6 +15,7 @@ mod outages;
 mod peers;
 mod proxy;
 mod settings;
+mod squatters;
 mod start_races;
 mod state_files;
 mod state_folder;

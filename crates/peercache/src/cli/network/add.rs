@@ -8,12 +8,12 @@ use crate::cli::context::refuse_duplicates;
 use crate::cli::{Context, Ended, words};
 use crate::fleet::{Condition, condition, topology, unknown_network, unknown_peer};
 use crate::output::{joined, quoted};
-use crate::state::{NetworkRecord, PeerRecord, Reader, Writer};
+use crate::state::{NetworkRecord, PeerRecord, Reader, Records, Writer};
 use anyhow::{Context as _, Result};
 use clap::Args;
 use futures_util::future::try_join_all;
 use peercache_agent::supervise::stats;
-use peercache_client::Client;
+use peercache_client::{Client, Network};
 use peercache_core::spec::{NetworkName, PeerId};
 use serde_json::json;
 use std::sync::Arc;
@@ -126,6 +126,7 @@ async fn empty(context: &Context, network: &NetworkRecord, peer: &PeerRecord) ->
     let mut alone = network.clone();
     alone.peers = vec![peer.id.clone()];
     let topology = topology(&context.settings, &alone, std::slice::from_ref(peer))?;
-    Client::open(Arc::new(topology)).flush(&peer.id).await?;
+    let records = Arc::new(Records::at(context.state.root()));
+    Client::over(Network::with_register(Arc::new(topology), records)).flush(&peer.id).await?;
     Ok(())
 }
