@@ -1,8 +1,10 @@
 //! Words with one peer on a connection that nothing else uses yet: who answers, is it a cache at all (P-33),
 //! and the order to forget everything.
 
+use crate::login::{Login, LoginError, is_wanted};
 use crate::network::Network;
 use crate::register::Tenant;
+use crate::users::UsersError;
 use peercache_core::health::Incarnation;
 use peercache_core::protocol::memcached::command::{Command, Dialect};
 use peercache_core::protocol::memcached::reply::{Decoded, Reply, Shape, decode, number};
@@ -59,6 +61,12 @@ pub enum DirectError {
     /// What answers does not speak memcached's protocol.
     #[error("what listens there does not answer as a memcached does")]
     Stranger,
+    /// It asks who its clients are, and nobody told us who to be.
+    #[error("it wants to know who asks: give it a file of users, as in `peer attach --auth-file FILE`")]
+    Unauthenticated,
+    /// It could not be told who we are.
+    #[error(transparent)]
+    Login(#[from] LoginError),
     /// Another daemon has got the peer's address. Nothing was read of what it holds, and nothing changed.
     #[error(
         "another daemon (pid {met}) answers at this address and is left alone; \
@@ -85,21 +93,36 @@ impl DirectError {
     pub fn is_our_own(&self) -> bool {
         const ENFILE: i32 = 23;
         const EMFILE: i32 = 24;
-        let (Self::Io(error) | Self::Unregistered(error)) = self else { return false };
+        let (Self::Io(error)
+        | Self::Unregistered(error)
+        | Self::Login(
+            LoginError::Io(error) | LoginError::Users(UsersError::Unreadable { source: error, .. }),
+        )) = self
+        else {
+            return false;
+        };
         let out_of_descriptors = matches!(error.raw_os_error(), Some(ENFILE | EMFILE));
         out_of_descriptors || error.kind() == io::ErrorKind::AddrNotAvailable
     }
 }
 
-/// Connects to a peer and greets it, each within the policy's time. Where the network's register knows which
-/// daemon the peer is, no other one is taken for it (P-33).
+/// Connects to a peer, tells it who we are where it asks, and greets it, each within the policy's time. Where
+/// the network's register knows which daemon the peer is, no other one is taken for it (P-33).
 ///
 /// # Errors
 /// [`DirectError`]; no connection is left.
 pub async fn open_greeted(network: &Network, peer: &PeerSpec) -> Result<(TcpStream, Greeting), DirectError> {
     let policy = network.policy();
-    let tenant = tokio::time::timeout(policy.request, tenant(network, peer));
-    let tenant = tenant.await.map_err(|_| DirectError::Unregistered(io::ErrorKind::TimedOut.into()))??;
+    let known = tokio::time::timeout(policy.request, async {
+        let tenant = tenant(network, peer).await?;
+        let login = match &peer.auth_file {
+            Some(file) if tenant != Tenant::Nobody => Some(Login::read(file).await?),
+            _ => None,
+        };
+        Ok::<_, DirectError>((tenant, login))
+    });
+    let known = known.await.map_err(|_| DirectError::Unregistered(io::ErrorKind::TimedOut.into()));
+    let (tenant, login) = known??;
     if tenant == Tenant::Nobody {
         return Err(DirectError::NotRunning);
     }
@@ -110,8 +133,13 @@ pub async fn open_greeted(network: &Network, peer: &PeerSpec) -> Result<(TcpStre
     let socket = socket2::SockRef::from(&stream);
     socket.set_tcp_keepalive(&socket2::TcpKeepalive::new().with_time(UNACKNOWLEDGED_MAX))?;
     socket.set_tcp_user_timeout(Some(UNACKNOWLEDGED_MAX))?;
-    let greeting =
-        tokio::time::timeout(policy.attempt, greet(&mut stream)).await.map_err(late(policy.attempt))??;
+    let meet = async {
+        if let Some(login) = login {
+            login.log_in(&mut stream).await?;
+        }
+        greet(&mut stream).await
+    };
+    let greeting = tokio::time::timeout(policy.attempt, meet).await.map_err(late(policy.attempt))??;
     match (tenant, greeting.incarnation.pid) {
         (Tenant::Process(expected), met) if met != expected => Err(DirectError::Squatter { met, expected }),
         _ => Ok((stream, greeting)),
@@ -199,6 +227,9 @@ fn read_greeting(mut input: &[u8]) -> Result<Option<Greeting>, DirectError> {
                 input = &input[taken..];
                 break;
             }
+            Decoded::Reply(Reply::Refused(line), _) if is_wanted(line) => {
+                return Err(DirectError::Unauthenticated);
+            }
             Decoded::Reply(..) | Decoded::Malformed => return Err(DirectError::Stranger),
         }
     }
@@ -240,6 +271,8 @@ mod tests {
         for words in [&b"-ERR unknown command\r\n"[..], b"END\r\nEN\r\n", b"ERROR\r\n"] {
             assert!(matches!(read_greeting(words), Err(DirectError::Stranger)), "{}", words.escape_ascii());
         }
+        let words = b"CLIENT_ERROR unauthenticated\r\n";
+        assert!(matches!(read_greeting(words), Err(DirectError::Unauthenticated)));
         let words = b"STAT pid x\r\nEND\r\nEN\r\n";
         assert!(matches!(read_greeting(words), Err(DirectError::Stranger)));
     }

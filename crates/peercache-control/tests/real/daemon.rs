@@ -200,7 +200,14 @@ pub(crate) fn network(addresses: &[SocketAddr], policy: Policy) -> NetworkSpec {
 
 fn peer(n: usize, address: SocketAddr) -> PeerSpec {
     let id = format!("p{n}").parse().expect("a sound test");
-    PeerSpec { id, address, weight: Weight::default(), engine: EngineKind::Memcached, ring_name: None }
+    PeerSpec {
+        id,
+        address,
+        weight: Weight::default(),
+        engine: EngineKind::Memcached,
+        ring_name: None,
+        auth_file: None,
+    }
 }
 
 /// Five times the default times, for tests that have to sit through them: a peer that is well answers in time

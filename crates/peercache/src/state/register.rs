@@ -4,6 +4,7 @@
 //! wait for a command that is writing another one down.
 
 use super::{PeerRecord, StateError, collection};
+use peercache_agent::supervise::ProcessIdentity;
 use peercache_client::{Register, Tenant};
 use peercache_core::spec::PeerSpec;
 use std::io;
@@ -29,11 +30,21 @@ impl Register for Records {
             StateError::Unreadable { source, .. } if source.raw_os_error().is_some() => source,
             error => io::Error::other(error),
         })?;
-        Ok(record.map_or(Tenant::Anybody, |record| record.tenant(peer)))
+        let Some(record) = record else { return Ok(Tenant::Anybody) };
+        match record.tenant(peer) {
+            // Nobody is told a password whose port may be somebody else's by now.
+            Tenant::Process(_) if record.auth_file.is_some() && !record.is_alive()? => Ok(Tenant::Nobody),
+            tenant => Ok(tenant),
+        }
     }
 }
 
 impl PeerRecord {
+    fn is_alive(&self) -> io::Result<bool> {
+        let Some(process) = self.process() else { return Ok(false) };
+        Ok(ProcessIdentity::of(process.pid)? == Some(process))
+    }
+
     /// Who may answer at the address where `peer` is said to be.
     fn tenant(&self, peer: &PeerSpec) -> Tenant {
         match self.pid {

@@ -9,6 +9,7 @@ mod client;
 mod command_line;
 mod import;
 mod lab;
+mod logins;
 mod metrics;
 mod networks;
 mod outages;

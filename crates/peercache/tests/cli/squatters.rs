@@ -73,6 +73,7 @@ fn assert_library_keeps_away(ours: &World, port: u16) {
         weight: Weight::default(),
         engine: EngineKind::Memcached,
         ring_name: None,
+        auth_file: None,
     };
     let network = NetworkSpec {
         name: "main".parse().unwrap(),

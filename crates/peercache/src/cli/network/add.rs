@@ -6,7 +6,7 @@
 use super::failure;
 use crate::cli::context::refuse_duplicates;
 use crate::cli::{Context, Ended, words};
-use crate::fleet::{Condition, condition, topology, unknown_network, unknown_peer};
+use crate::fleet::{Condition, condition, statistics, topology, unknown_network, unknown_peer};
 use crate::output::{joined, quoted};
 use crate::state::{NetworkRecord, PeerRecord, Reader, Records, Writer};
 use anyhow::{Context as _, Result};
@@ -105,8 +105,8 @@ async fn refuse_unless_empty(context: &Context, network: &NetworkName, peer: &Pe
     if condition(peer)? != Condition::Running {
         return Ok(());
     }
-    let (id, address) = (&peer.id, peer.address());
-    let asked = stats::query(address, ANSWER_WITHIN).await;
+    let id = &peer.id;
+    let asked = statistics(peer, ANSWER_WITHIN).await;
     let stats = asked.with_context(|| format!("it is unknown whether peer {id} is empty"))?;
     let items = stats::value(&stats, "curr_items").and_then(|items| items.parse::<u64>().ok());
     if items == Some(0) {
