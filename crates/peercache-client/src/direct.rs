@@ -1,12 +1,16 @@
 //! Words with one peer on a connection that nothing else uses yet: who answers, is it a cache at all (P-33),
 //! and the order to forget everything.
 
+use crate::login::{Login, LoginError, is_wanted};
+use crate::network::Network;
+use crate::register::Tenant;
+use crate::users::UsersError;
 use peercache_core::health::Incarnation;
 use peercache_core::protocol::memcached::command::{Command, Dialect};
 use peercache_core::protocol::memcached::reply::{Decoded, Reply, Shape, decode, number};
-use peercache_core::spec::Policy;
+use peercache_core::spec::PeerSpec;
 use std::io;
-use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 use thiserror::Error;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -57,6 +61,29 @@ pub enum DirectError {
     /// What answers does not speak memcached's protocol.
     #[error("what listens there does not answer as a memcached does")]
     Stranger,
+    /// It asks who its clients are, and nobody told us who to be.
+    #[error("it wants to know who asks: give it a file of users, as in `peer attach --auth-file FILE`")]
+    Unauthenticated,
+    /// It could not be told who we are.
+    #[error(transparent)]
+    Login(#[from] LoginError),
+    /// Another daemon has got the peer's address. Nothing was read of what it holds, and nothing changed.
+    #[error(
+        "another daemon (pid {met}) answers at this address and is left alone; \
+         the peer's own was pid {expected}: start the peer again"
+    )]
+    Squatter {
+        /// The pid of the daemon that answers, as it says itself.
+        met: u32,
+        /// The pid that the peer's daemon has, or had.
+        expected: u32,
+    },
+    /// Its record says that it does not run. Nobody was asked.
+    #[error("it does not run: start the peer again")]
+    NotRunning,
+    /// Nobody knows which daemon it is. Nobody was asked.
+    #[error("it is unknown which daemon it is: {0}")]
+    Unregistered(io::Error),
 }
 
 impl DirectError {
@@ -66,30 +93,65 @@ impl DirectError {
     pub fn is_our_own(&self) -> bool {
         const ENFILE: i32 = 23;
         const EMFILE: i32 = 24;
-        let Self::Io(error) = self else { return false };
+        let (Self::Io(error)
+        | Self::Unregistered(error)
+        | Self::Login(
+            LoginError::Io(error) | LoginError::Users(UsersError::Unreadable { source: error, .. }),
+        )) = self
+        else {
+            return false;
+        };
         let out_of_descriptors = matches!(error.raw_os_error(), Some(ENFILE | EMFILE));
         out_of_descriptors || error.kind() == io::ErrorKind::AddrNotAvailable
     }
 }
 
-/// Connects to a peer and greets it, each within the policy's time.
+/// Connects to a peer, tells it who we are where it asks, and greets it, each within the policy's time. Where
+/// the network's register knows which daemon the peer is, no other one is taken for it (P-33).
 ///
 /// # Errors
 /// [`DirectError`]; no connection is left.
-pub async fn open_greeted(
-    address: SocketAddr,
-    policy: &Policy,
-) -> Result<(TcpStream, Greeting), DirectError> {
+pub async fn open_greeted(network: &Network, peer: &PeerSpec) -> Result<(TcpStream, Greeting), DirectError> {
+    let policy = network.policy();
+    let known = tokio::time::timeout(policy.request, async {
+        let tenant = tenant(network, peer).await?;
+        let login = match &peer.auth_file {
+            Some(file) if tenant != Tenant::Nobody => Some(Login::read(file).await?),
+            _ => None,
+        };
+        Ok::<_, DirectError>((tenant, login))
+    });
+    let known = known.await.map_err(|_| DirectError::Unregistered(io::ErrorKind::TimedOut.into()));
+    let (tenant, login) = known??;
+    if tenant == Tenant::Nobody {
+        return Err(DirectError::NotRunning);
+    }
     let late = |within: Duration| move |_| DirectError::Late { within_ms: within.as_millis() };
-    let connecting = tokio::time::timeout(policy.connect, TcpStream::connect(address));
+    let connecting = tokio::time::timeout(policy.connect, TcpStream::connect(peer.address));
     let mut stream = connecting.await.map_err(late(policy.connect))??;
     stream.set_nodelay(true)?;
     let socket = socket2::SockRef::from(&stream);
     socket.set_tcp_keepalive(&socket2::TcpKeepalive::new().with_time(UNACKNOWLEDGED_MAX))?;
     socket.set_tcp_user_timeout(Some(UNACKNOWLEDGED_MAX))?;
-    let greeting =
-        tokio::time::timeout(policy.attempt, greet(&mut stream)).await.map_err(late(policy.attempt))??;
-    Ok((stream, greeting))
+    let meet = async {
+        if let Some(login) = login {
+            login.log_in(&mut stream).await?;
+        }
+        greet(&mut stream).await
+    };
+    let greeting = tokio::time::timeout(policy.attempt, meet).await.map_err(late(policy.attempt))??;
+    match (tenant, greeting.incarnation.pid) {
+        (Tenant::Process(expected), met) if met != expected => Err(DirectError::Squatter { met, expected }),
+        _ => Ok((stream, greeting)),
+    }
+}
+
+/// Who may answer for the peer. A register may have to read a file, and a worker serves others meanwhile.
+async fn tenant(network: &Network, peer: &PeerSpec) -> Result<Tenant, DirectError> {
+    let Some(register) = network.register() else { return Ok(Tenant::Anybody) };
+    let (register, peer) = (Arc::clone(register), peer.clone());
+    let looked = tokio::task::spawn_blocking(move || register.tenant(&peer)).await;
+    looked.unwrap_or_else(|error| Err(io::Error::other(error))).map_err(DirectError::Unregistered)
 }
 
 /// Asks who is there. The caller bounds the time.
@@ -165,6 +227,9 @@ fn read_greeting(mut input: &[u8]) -> Result<Option<Greeting>, DirectError> {
                 input = &input[taken..];
                 break;
             }
+            Decoded::Reply(Reply::Refused(line), _) if is_wanted(line) => {
+                return Err(DirectError::Unauthenticated);
+            }
             Decoded::Reply(..) | Decoded::Malformed => return Err(DirectError::Stranger),
         }
     }
@@ -206,6 +271,8 @@ mod tests {
         for words in [&b"-ERR unknown command\r\n"[..], b"END\r\nEN\r\n", b"ERROR\r\n"] {
             assert!(matches!(read_greeting(words), Err(DirectError::Stranger)), "{}", words.escape_ascii());
         }
+        let words = b"CLIENT_ERROR unauthenticated\r\n";
+        assert!(matches!(read_greeting(words), Err(DirectError::Unauthenticated)));
         let words = b"STAT pid x\r\nEND\r\nEN\r\n";
         assert!(matches!(read_greeting(words), Err(DirectError::Stranger)));
     }

@@ -63,8 +63,7 @@ impl Drop for Driving {
 /// Connects and learns who answers (P-33). Meanwhile the attempts whose time is over end: none of them is
 /// sent late.
 async fn connect_in_time(link: &LinkShared, alarm: &mut Alarm) -> Result<(TcpStream, Greeting), DirectError> {
-    let policy = link.network.policy();
-    let mut connecting = pin!(open_greeted(link.peer.spec.address, &policy));
+    let mut connecting = pin!(open_greeted(&link.network, &link.peer.spec));
     loop {
         alarm.set(link);
         tokio::select! {

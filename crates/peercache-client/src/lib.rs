@@ -16,7 +16,7 @@
 //! let peer = |id: &str, port: u16| -> Result<PeerSpec, Box<dyn std::error::Error>> {
 //!     let address = ([127, 0, 0, 1], port).into();
 //!     let (id, weight) = (id.parse()?, Weight::default());
-//!     Ok(PeerSpec { id, address, weight, engine: EngineKind::Memcached, ring_name: None })
+//!     Ok(PeerSpec { id, address, weight, engine: EngineKind::Memcached, ring_name: None, auth_file: None })
 //! };
 //! let network = NetworkSpec {
 //!     name: "main".parse()?,
@@ -38,9 +38,14 @@ pub mod client;
 pub mod direct;
 mod driver;
 mod link;
+pub mod login;
 pub mod network;
+pub mod register;
+pub mod users;
 
 pub use client::{
     Client, Copy, Deleted, PeerError, ReadError, SetOptions, Trouble, Ttl, Value, WriteError, Written,
 };
+pub use login::{Login, LoginError};
 pub use network::{Network, Unrecorded};
+pub use register::{Register, Tenant};

@@ -3,6 +3,7 @@
 //! The topology is immutable and exchanged whole. Whoever counts peers by their places keeps the one that it
 //! counts in.
 
+use crate::register::Register;
 use peercache_core::health::{Entry, Event, Transition};
 use peercache_core::link::News;
 use peercache_core::replication::Positions;
@@ -21,6 +22,7 @@ use tokio::time::Instant;
 #[derive(Debug)]
 pub struct Network {
     topology: RwLock<Arc<Topology>>,
+    register: Option<Arc<dyn Register>>,
     origin: Instant,
     stirred: Notify,
     /// Why the outage ledger could not be written the last time, in words for users.
@@ -38,18 +40,33 @@ pub struct Unrecorded {
 }
 
 impl Network {
-    /// Shares `topology`.
+    /// Shares `topology`. Whoever answers at a peer's address is taken for the peer.
     #[must_use]
     pub fn new(topology: Arc<Topology>) -> Arc<Self> {
+        Self::over(topology, None)
+    }
+
+    /// As [`Self::new`], where `register` knows which daemon each peer is, and any other one is left alone.
+    #[must_use]
+    pub fn with_register(topology: Arc<Topology>, register: Arc<dyn Register>) -> Arc<Self> {
+        Self::over(topology, Some(register))
+    }
+
+    fn over(topology: Arc<Topology>, register: Option<Arc<dyn Register>>) -> Arc<Self> {
         let (origin, stirred) = (Instant::now(), Notify::new());
         let (topology, ledger_trouble) = (RwLock::new(topology), Mutex::new(None));
-        Arc::new(Self { topology, origin, stirred, ledger_trouble })
+        Arc::new(Self { topology, register, origin, stirred, ledger_trouble })
     }
 
     /// The network's topology now.
     #[must_use]
     pub fn topology(&self) -> Arc<Topology> {
         Arc::clone(&self.topology.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Who knows which daemon each peer is, if anybody does.
+    pub(crate) fn register(&self) -> Option<&Arc<dyn Register>> {
+        self.register.as_ref()
     }
 
     /// How requests behave.

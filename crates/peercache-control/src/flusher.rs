@@ -82,8 +82,8 @@ async fn flush(patient: Arc<Patient>) -> io::Result<()> {
 }
 
 async fn flush_now(patient: &Patient) -> Result<(), DirectError> {
-    let policy = patient.network.policy();
-    let (mut stream, _) = direct::open_greeted(patient.peer().spec.address, &policy).await?;
-    let late = |_| DirectError::Late { within_ms: policy.request.as_millis() };
-    tokio::time::timeout(policy.request, direct::flush(&mut stream)).await.map_err(late)?
+    let within = patient.network.policy().request;
+    let (mut stream, _) = direct::open_greeted(&patient.network, &patient.peer().spec).await?;
+    let late = |_| DirectError::Late { within_ms: within.as_millis() };
+    tokio::time::timeout(within, direct::flush(&mut stream)).await.map_err(late)?
 }

@@ -255,7 +255,7 @@ enum Progress {
 /// Looks whether a peer that is down answers again. Links look too, but whoever found it down may be gone.
 async fn probe(patient: &Patient) -> Result<Progress, DirectError> {
     let (network, peer) = (&patient.network, patient.peer());
-    direct::open_greeted(peer.spec.address, &network.policy()).await?;
+    direct::open_greeted(network, &peer.spec).await?;
     network.observe(peer, Event::Answered);
     Ok(Progress::Answers)
 }
@@ -270,7 +270,7 @@ async fn bring_back(patient: &Patient, lost_writes: &mut bool) -> Result<Progres
     let abandoned = patient.abandoned();
     let ticket = peer.cell.begin_return();
     *lost_writes |= peer.cell.take_lost_writes();
-    let (mut stream, greeting) = direct::open_greeted(peer.spec.address, &network.policy()).await?;
+    let (mut stream, greeting) = direct::open_greeted(network, &peer.spec).await?;
     if peer.cell.identify(greeting.incarnation) == Identified::New {
         *lost_writes = false;
         return Ok(Progress::Disturbed);

@@ -120,6 +120,7 @@ mod tests {
             weight: Weight::default(),
             engine: EngineKind::Memcached,
             ring_name: None,
+            auth_file: None,
         };
         let spec = NetworkSpec {
             name: "main".parse().unwrap(),

@@ -239,6 +239,7 @@ mod tests {
             weight: Weight::default(),
             engine: EngineKind::Memcached,
             ring_name: None,
+            auth_file: None,
         };
         let network = NetworkSpec {
             name: "main".parse().unwrap(),

@@ -45,7 +45,8 @@ impl Topology {
     }
 
     /// Builds the epoch behind this one, as `spec` describes the network now. What is known of a peer goes
-    /// on being known where its id and its address stay; any other one begins in its `phase`.
+    /// on being known where its id, its address and who to be there stay; any other one begins in its
+    /// `phase`.
     ///
     /// # Errors
     /// What [`Ring::build`] says of the peers.
@@ -118,10 +119,12 @@ impl Topology {
         self.peers.iter().position(|peer| peer.spec.id == *id)
     }
 
-    /// What is known of the peer with this id at this address, if it is in the network.
+    /// What is known of the peer with this id at this address, if it is in the network. Where another file
+    /// says who to be, every connection is to be made anew: that is another peer too.
     #[must_use]
     pub fn known(&self, peer: &PeerSpec) -> Option<&TopologyPeer> {
-        self.peers.iter().find(|known| known.spec.id == peer.id && known.spec.address == peer.address)
+        let key = |spec: &PeerSpec| (spec.id.clone(), spec.address, spec.auth_file.clone());
+        self.peers.iter().find(|known| key(&known.spec) == key(peer))
     }
 
     /// Copies per key as asked for; a smaller network keeps as many as it has peers.
@@ -156,6 +159,7 @@ mod tests {
             weight: Weight::default(),
             engine: EngineKind::Memcached,
             ring_name: None,
+            auth_file: None,
         };
         NetworkSpec {
             name: "main".parse().unwrap(),
@@ -173,11 +177,12 @@ mod tests {
         for peer in before.peers() {
             peer.cell.observe(Event::Refused);
         }
-        let spec = network(&[("d", 4), ("c", 3), ("b", 9)]);
+        let mut spec = network(&[("d", 4), ("c", 3), ("b", 9), ("a", 1)]);
+        spec.peers[3].auth_file = Some("/users".parse().unwrap());
         let after = before.next(&spec, |_| Phase::Warming).unwrap();
         assert_eq!((before.epoch(), after.epoch()), (1, 2));
         let phases: Vec<_> = after.peers().iter().map(|peer| peer.cell.state().phase()).collect();
-        assert_eq!(phases, [Phase::Warming, Phase::Down, Phase::Warming], "b is at another address");
+        assert_eq!(phases, [Phase::Warming, Phase::Down, Phase::Warming, Phase::Warming], "b has moved");
         assert!(Arc::ptr_eq(&after.peers()[1].cell, &before.peers()[2].cell));
     }
 }

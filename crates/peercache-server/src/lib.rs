@@ -24,6 +24,7 @@ pub use door::{BindError, ServeError};
 pub use engine::{Engine, VERSION};
 pub use main_entry::{EngineError, engine_main};
 pub use options::Options;
-pub use passwords::{Passwords, PasswordsError};
+pub use passwords::Passwords;
+pub use peercache_client::users::UsersError;
 pub use serve::{Server, bind};
 pub use session::{Session, Step};

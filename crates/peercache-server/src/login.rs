@@ -3,7 +3,7 @@
 //!
 //! Nothing else is understood before that, and very little is read.
 
-use crate::passwords::ENTRY_BYTES_MAX;
+use peercache_client::users::ENTRY_BYTES_MAX;
 
 /// What memcached answers to everybody whom it does not know.
 const UNKNOWN: &str = "CLIENT_ERROR unauthenticated";

@@ -1,7 +1,7 @@
 //! The embedded engine as a server: its listeners, its workers, and the thread that looks for dead items.
 
 use crate::clients;
-use crate::door::{self, BindError, Listener, ServeError, Welcome, Worker, bind_tcp, bind_unix};
+use crate::door::{self, BindError, Listener, ServeError, Welcome, Welcomed, Worker, bind_tcp, bind_unix};
 use crate::engine::Engine;
 use crate::options::Options;
 use std::future::Future;
@@ -29,7 +29,7 @@ pub fn bind(options: Options) -> Result<Server, BindError> {
     let mut listeners = Vec::new();
     let mut addresses = Vec::new();
     for &address in &options.addresses {
-        let (listener, bound) = bind_tcp(SocketAddr::new(address, options.port))?;
+        let (listener, bound) = bind_tcp(SocketAddr::new(address, options.port), Welcomed::Everybody)?;
         addresses.push(bound);
         listeners.push(listener);
     }

@@ -42,6 +42,7 @@ fn network(addresses: &[SocketAddr]) -> Result<NetworkSpec, Box<dyn Error>> {
             weight: Weight::default(),
             engine: EngineKind::Memcached,
             ring_name: None,
+            auth_file: None,
         });
     }
     Ok(NetworkSpec {

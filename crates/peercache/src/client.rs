@@ -1,5 +1,7 @@
 //! The client for Rust programs: requests, and the healing of the peers behind them, in one handle.
 
+use crate::state::Records;
+use peercache_client::Network;
 use peercache_control::{Healer, Ledger};
 use peercache_core::ring::RingError;
 use peercache_core::spec::NetworkSpec;
@@ -45,7 +47,8 @@ impl Client {
     }
 
     /// A client of `network` that shares with all processes that use the same state directory what each of
-    /// them missed on which peer (P-11, P-12). Must be called inside a tokio runtime; connects when it is
+    /// them missed on which peer (P-11, P-12). Of a peer that `peercache` started there, only the daemon that
+    /// its record names is taken for it (P-33). Must be called inside a tokio runtime; connects when it is
     /// first used, and writes into `state_dir` only when a peer misses a write.
     ///
     /// # Errors
@@ -56,7 +59,9 @@ impl Client {
 
     /// As [`Self::open_with_state`], for a topology that somebody built with what is known of its peers.
     pub(crate) fn over(topology: Topology, ledger: &Arc<Ledger>) -> io::Result<Self> {
-        let requests = peercache_client::Client::open(Arc::new(topology));
+        let records = Arc::new(Records::at(ledger.state_dir()));
+        let network = Network::with_register(Arc::new(topology), records);
+        let requests = peercache_client::Client::over(network);
         let healer = Arc::new(Healer::spawn_with_ledger(requests.network(), ledger)?);
         Ok(Self { requests, healer })
     }

@@ -6,6 +6,7 @@
 use super::launch::Launched;
 use super::process::{Exit, WatchError};
 use super::stats::{self, StatsError};
+use peercache_core::spec::AuthFile;
 use std::fmt::Write;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -33,17 +34,22 @@ pub struct Ready {
     pub pid: u32,
 }
 
-/// Returns when `daemon` itself answers at `address`.
+/// Returns when `daemon` itself answers at `address`. `users` says who to be there, where it wants to know.
 ///
 /// # Errors
 /// [`NotReady`] says what happened instead. Except for [`NotReady::Exited`] the daemon may still run; it is
 /// the caller's to stop.
-pub async fn wait_ready(daemon: &Launched, address: SocketAddr, within: Duration) -> Result<Ready, NotReady> {
+pub async fn wait_ready(
+    daemon: &Launched,
+    address: SocketAddr,
+    users: Option<&AuthFile>,
+    within: Duration,
+) -> Result<Ready, NotReady> {
     let start = Instant::now();
     let mut pause = PAUSE_FIRST;
     loop {
         let left = within.saturating_sub(start.elapsed());
-        let reason = match stats::query(address, ATTEMPT.min(left)).await {
+        let reason = match stats::query(address, users, ATTEMPT.min(left)).await {
             Ok(answer) => return judge(daemon, address, &answer),
             Err(StatsError::NotMemcached { said, .. }) => return Err(NotReady::Stranger { address, said }),
             Err(error) => error,

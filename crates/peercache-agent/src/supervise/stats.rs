@@ -1,8 +1,11 @@
 //! One question to one peer, over a connection of its own: `stats`, or `version`.
 //!
 //! This is how a daemon proves who it is and that it speaks memcached's protocol at all, so nothing here is
-//! trusted: an answer has a time limit and a size limit, and the first line that does not fit ends it.
+//! trusted: an answer has a time limit and a size limit, and the first line that does not fit ends it. A peer
+//! that wants to know who asks is told that first.
 
+use peercache_client::login::{Login, LoginError, is_wanted};
+use peercache_core::spec::AuthFile;
 use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -17,20 +20,29 @@ const ANSWER_BYTES_MAX: usize = 64 * 1024;
 /// How much of a foreign answer an error quotes, in bytes.
 const QUOTE_BYTES_MAX: usize = 60;
 
-/// Everything the peer at `address` answers to `stats`, in its order.
+/// Everything the peer at `address` answers to `stats`, in its order. `users` says who to be there, where it
+/// wants to know.
 ///
 /// # Errors
 /// [`StatsError`]: no connection, no whole answer in time, or not memcached's protocol.
-pub async fn query(address: SocketAddr, within: Duration) -> Result<Vec<(String, String)>, StatsError> {
-    ask(address, "stats", decode_stats, within).await
+pub async fn query(
+    address: SocketAddr,
+    users: Option<&AuthFile>,
+    within: Duration,
+) -> Result<Vec<(String, String)>, StatsError> {
+    ask(address, users, ("stats", decode_stats), within).await
 }
 
 /// The version that the peer at `address` says it has: proof that memcached's protocol is spoken there.
 ///
 /// # Errors
 /// As [`query`].
-pub async fn version(address: SocketAddr, within: Duration) -> Result<String, StatsError> {
-    ask(address, "version", decode_version, within).await
+pub async fn version(
+    address: SocketAddr,
+    users: Option<&AuthFile>,
+    within: Duration,
+) -> Result<String, StatsError> {
+    ask(address, users, ("version", decode_version), within).await
 }
 
 /// The value of the statistic `name`.
@@ -50,8 +62,12 @@ enum Answer<T> {
 /// Why talking failed, before an address is put to it.
 enum Failure {
     Io(io::Error),
+    Login(LoginError),
     Foreign(Vec<u8>),
 }
+
+/// A question, and what its answer is read by.
+type Question<T> = (&'static str, fn(&[u8]) -> Answer<T>);
 
 impl From<io::Error> for Failure {
     fn from(error: io::Error) -> Self {
@@ -61,25 +77,40 @@ impl From<io::Error> for Failure {
 
 async fn ask<T>(
     address: SocketAddr,
-    command: &'static str,
-    decode: fn(&[u8]) -> Answer<T>,
+    users: Option<&AuthFile>,
+    question: Question<T>,
     within: Duration,
 ) -> Result<T, StatsError> {
+    let (command, _) = question;
+    let no_login = |source| StatsError::Login { address, source };
     let talk = async {
+        let login = match users {
+            Some(file) => Some(Login::read(file).await.map_err(no_login)?),
+            None => None,
+        };
         let stream = TcpStream::connect(address).await;
         let stream = stream.map_err(|source| StatsError::Connect { address, source })?;
-        converse(stream, command, decode).await.map_err(|failure| match failure {
+        converse(stream, login.as_ref(), question).await.map_err(|failure| match failure {
             Failure::Io(source) => StatsError::Lost { address, command, source },
+            Failure::Login(source) => no_login(source),
+            Failure::Foreign(said) if is_wanted(said.trim_ascii_end()) => StatsError::Unknown { address },
             Failure::Foreign(bytes) => StatsError::NotMemcached { address, command, said: quote(&bytes) },
         })
     };
     timeout(within, talk).await.unwrap_or(Err(StatsError::TimedOut { address, command, within }))
 }
 
-async fn converse<S, T>(mut stream: S, command: &str, decode: fn(&[u8]) -> Answer<T>) -> Result<T, Failure>
+async fn converse<S, T>(
+    mut stream: S,
+    login: Option<&Login>,
+    (command, decode): Question<T>,
+) -> Result<T, Failure>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
+    if let Some(login) = login {
+        login.log_in(&mut stream).await.map_err(Failure::Login)?;
+    }
     stream.write_all(format!("{command}\r\n").as_bytes()).await?;
     let mut answer = Vec::new();
     loop {
@@ -175,6 +206,22 @@ pub enum StatsError {
         command: &'static str,
         /// The beginning of the answer, escaped.
         said: String,
+    },
+    /// It wants to know who asks.
+    #[error(
+        "{address} wants to know who asks: `peercache peer attach --auth-file FILE` says who to be there"
+    )]
+    Unknown {
+        /// Where.
+        address: SocketAddr,
+    },
+    /// It could not be told who asks.
+    #[error("{address} cannot be asked: {source}")]
+    Login {
+        /// Where.
+        address: SocketAddr,
+        /// Why; it names the file.
+        source: LoginError,
     },
     /// The answer was not whole in time.
     #[error("{address} did not answer `{command}` within {} ms", within.as_millis())]

@@ -30,7 +30,7 @@ async fn a_daemon_survives_the_ctrl_c_and_the_kill_of_its_starter() {
 async fn start_a_daemon_and_never_end(record: &Path) {
     let mut yard = Yard::new();
     let (daemon, address) = yard.memcached();
-    wait_ready(daemon, address, PATIENCE).await.expect("memcached serves");
+    wait_ready(daemon, address, None, PATIENCE).await.expect("memcached serves");
     let text = serde_json::to_string(&(daemon.process.identity(), address)).expect("an identity is JSON");
     let torn = record.with_extension("torn");
     fs::write(&torn, text).expect("our folder is there");
@@ -68,7 +68,7 @@ async fn survive(signal: Signal) {
     let ended = starter.wait().expect("our child");
     assert_eq!(ended.signal(), Some(signal.as_raw()));
 
-    let answer = stats::query(address, PATIENCE).await.expect("the daemon serves on");
+    let answer = stats::query(address, None, PATIENCE).await.expect("the daemon serves on");
     assert_eq!(stats::value(&answer, "pid"), Some(identity.pid.to_string().as_str()));
     // It is an orphan now: whether anybody reaps it or not, it counts as stopped.
     assert_eq!(daemon.process.stop(GRACE).expect("ours to stop"), Stopped::Gracefully);

@@ -33,10 +33,10 @@ fn stranger(answer: &'static [u8], stays: bool) -> SocketAddr {
 async fn a_port_taken_by_another_memcached_names_its_pid() {
     let mut first_yard = Yard::new();
     let (first, address) = first_yard.memcached();
-    wait_ready(first, address, PATIENCE).await.unwrap();
+    wait_ready(first, address, None, PATIENCE).await.unwrap();
     let mut second_yard = Yard::new();
     let (second, _) = second_yard.memcached_on(address.port());
-    let error = wait_ready(second, address, PATIENCE).await.unwrap_err();
+    let error = wait_ready(second, address, None, PATIENCE).await.unwrap_err();
     assert!(matches!(error, NotReady::PortTaken { pid, .. } if pid == first.process.pid()), "{error}");
     assert!(
         error.to_string().contains(&format!("{address} is taken by process {}", first.process.pid())),
@@ -50,7 +50,7 @@ async fn a_port_taken_by_something_silent_shows_the_daemons_own_words() {
     let silent = stranger(b"", true);
     let mut yard = Yard::new();
     let (daemon, address) = yard.memcached_on(silent.port());
-    let error = wait_ready(daemon, address, PATIENCE).await.unwrap_err();
+    let error = wait_ready(daemon, address, None, PATIENCE).await.unwrap_err();
     assert!(matches!(error, NotReady::Exited { exit: Exit::Code(71), .. }), "{error}");
     assert!(error.to_string().contains("Address already in use"), "{error}");
 }
@@ -60,7 +60,7 @@ async fn a_port_taken_by_another_service_quotes_it() {
     let web = stranger(b"HTTP/1.1 400 Bad Request\r\n\r\n", false);
     let mut yard = Yard::new();
     let (daemon, address) = yard.memcached_on(web.port());
-    let error = wait_ready(daemon, address, PATIENCE).await.unwrap_err();
+    let error = wait_ready(daemon, address, None, PATIENCE).await.unwrap_err();
     assert!(matches!(error, NotReady::Stranger { .. }), "{error}");
     assert!(error.to_string().contains("HTTP/1.1 400"), "{error}");
 }
@@ -71,7 +71,7 @@ async fn a_daemon_that_dies_at_once_has_the_last_word() {
     let args = ["-m", "1", "-I", "64m", "-u", "nobody"].map(OsString::from).to_vec();
     let daemon = yard.launch(memcached(), args);
     let address = (Ipv4Addr::LOCALHOST, free_port()).into();
-    let error = wait_ready(daemon, address, PATIENCE).await.unwrap_err().to_string();
+    let error = wait_ready(daemon, address, None, PATIENCE).await.unwrap_err().to_string();
     assert!(
         error.starts_with("the daemon exited with code 64 before it answered; its last words in"),
         "{error}"
@@ -86,7 +86,7 @@ async fn the_words_of_an_earlier_run_are_not_put_in_its_mouth() {
     loud.process.wait_exit(PATIENCE).unwrap().expect("it ends by itself");
     let silent = yard.shell("kill -9 $$");
     let address = (Ipv4Addr::LOCALHOST, free_port()).into();
-    let error = wait_ready(silent, address, PATIENCE).await.unwrap_err().to_string();
+    let error = wait_ready(silent, address, None, PATIENCE).await.unwrap_err().to_string();
     assert!(error.contains("was killed by signal 9") && error.contains("it wrote nothing"), "{error}");
 }
 
@@ -95,7 +95,7 @@ async fn a_daemon_that_never_listens_runs_out_of_time() {
     let mut yard = Yard::new();
     let daemon = yard.shell("echo still thinking; exec sleep 1000");
     let address = (Ipv4Addr::LOCALHOST, free_port()).into();
-    let error = wait_ready(daemon, address, A_MOMENT).await.unwrap_err();
+    let error = wait_ready(daemon, address, None, A_MOMENT).await.unwrap_err();
     assert!(matches!(error, NotReady::TimedOut { .. }), "{error}");
     assert!(error.to_string().contains("still thinking"), "{error}");
     assert!(daemon.process.is_alive().unwrap(), "it is the caller's to stop");
@@ -122,8 +122,8 @@ async fn garbage_on_the_port_is_refused_and_quoted() {
     for answer in answers {
         let address = stranger(answer, true);
         let errors = [
-            stats::query(address, PATIENCE).await.unwrap_err(),
-            stats::version(address, PATIENCE).await.unwrap_err(),
+            stats::query(address, None, PATIENCE).await.unwrap_err(),
+            stats::version(address, None, PATIENCE).await.unwrap_err(),
         ];
         for error in errors {
             assert!(matches!(error, StatsError::NotMemcached { .. }), "{error}");
@@ -136,7 +136,7 @@ async fn garbage_on_the_port_is_refused_and_quoted() {
 async fn an_answer_without_end_is_cut_off() {
     static FLOOD: [u8; 100_000] = [b' '; 100_000];
     let address = stranger(&FLOOD, true);
-    assert!(matches!(stats::query(address, PATIENCE).await, Err(StatsError::NotMemcached { .. })));
+    assert!(matches!(stats::query(address, None, PATIENCE).await, Err(StatsError::NotMemcached { .. })));
     static LONG_VERSION: [u8; 80_000] = {
         let mut bytes = [b'1'; 80_000];
         let start = *b"VERSION ";
@@ -148,18 +148,18 @@ async fn an_answer_without_end_is_cut_off() {
         bytes
     };
     let address = stranger(&LONG_VERSION, true);
-    assert!(matches!(stats::version(address, PATIENCE).await, Err(StatsError::NotMemcached { .. })));
+    assert!(matches!(stats::version(address, None, PATIENCE).await, Err(StatsError::NotMemcached { .. })));
 }
 
 #[tokio::test]
 async fn silence_hanging_up_and_nobody_are_told_apart() {
     let silent = stranger(b"STAT pid 1\r\n", true);
-    let error = stats::query(silent, A_MOMENT).await.unwrap_err();
+    let error = stats::query(silent, None, A_MOMENT).await.unwrap_err();
     assert!(matches!(error, StatsError::TimedOut { .. }), "{error}");
     let leaver = stranger(b"STAT pid 1\r\n", false);
-    let error = stats::query(leaver, PATIENCE).await.unwrap_err();
+    let error = stats::query(leaver, None, PATIENCE).await.unwrap_err();
     assert!(matches!(error, StatsError::Lost { .. }), "{error}");
     let nobody = (Ipv4Addr::LOCALHOST, free_port()).into();
-    let error = stats::query(nobody, PATIENCE).await.unwrap_err();
+    let error = stats::query(nobody, None, PATIENCE).await.unwrap_err();
     assert!(matches!(error, StatsError::Connect { .. }), "{error}");
 }

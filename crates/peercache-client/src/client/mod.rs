@@ -106,7 +106,12 @@ impl Client {
         Self::over(Arc::clone(&self.links.network))
     }
 
-    fn over(network: Arc<Network>) -> Self {
+    /// As [`Self::open`], over a network that others share.
+    ///
+    /// # Panics
+    /// As [`Self::open`].
+    #[must_use]
+    pub fn over(network: Arc<Network>) -> Self {
         let topology = network.topology();
         let links = topology.peers().iter().map(|_| OnceLock::new()).collect();
         Self { links: Arc::new(Links { network, topology, links }) }

@@ -13,6 +13,7 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use tokio::net::TcpStream;
 
 /// How long a test waits for anything before it fails.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
@@ -37,8 +38,8 @@ impl Daemon {
         wait_for("memcached to answer", async || {
             let status = daemon.child.try_wait().expect("a child of ours can be waited for");
             assert!(status.is_none(), "memcached ended at once: {status:?}");
-            let greeted = direct::open_greeted(address, &Policy::default()).await;
-            greeted.is_ok_and(|(_, greeting)| greeting.incarnation.pid == pid)
+            let Ok(mut stream) = TcpStream::connect(address).await else { return false };
+            direct::greet(&mut stream).await.is_ok_and(|greeting| greeting.incarnation.pid == pid)
         })
         .await;
         daemon
@@ -199,7 +200,14 @@ pub(crate) fn network(addresses: &[SocketAddr], policy: Policy) -> NetworkSpec {
 
 fn peer(n: usize, address: SocketAddr) -> PeerSpec {
     let id = format!("p{n}").parse().expect("a sound test");
-    PeerSpec { id, address, weight: Weight::default(), engine: EngineKind::Memcached, ring_name: None }
+    PeerSpec {
+        id,
+        address,
+        weight: Weight::default(),
+        engine: EngineKind::Memcached,
+        ring_name: None,
+        auth_file: None,
+    }
 }
 
 /// Five times the default times, for tests that have to sit through them: a peer that is well answers in time

@@ -137,8 +137,10 @@ macro_rules! word_type {
     };
 }
 
+mod auth_file;
 mod hash;
 
+pub use auth_file::{AUTH_FILE_BYTES_MAX, AuthFile, AuthFileError};
 pub use hash::{
     HashKind, HashTag, HashTagError, KETAMA_PORT, Ketama, KetamaProgram, KeyHash, RING_NAME_BYTES_MAX,
     RingName, RingNameError,
@@ -268,6 +270,8 @@ pub struct PeerSpec {
     pub engine: EngineKind,
     /// What its points on a ketama ring are made of, where that is not its id.
     pub ring_name: Option<RingName>,
+    /// Who to be, where it asks who its clients are.
+    pub auth_file: Option<AuthFile>,
 }
 
 /// A network: a named set of peers and how keys are placed on them.

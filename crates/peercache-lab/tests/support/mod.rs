@@ -102,6 +102,7 @@ pub(crate) fn client(daemons: &[Daemon], replication: u8) -> Client {
         weight: Weight::default(),
         engine: EngineKind::Memcached,
         ring_name: None,
+        auth_file: None,
     };
     let spec = NetworkSpec {
         name: "n1".parse().expect("a name"),

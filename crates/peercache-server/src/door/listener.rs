@@ -109,17 +109,32 @@ impl Accepting {
     }
 }
 
+/// Who is served on a TCP listener.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Welcomed {
+    /// Whoever reaches it.
+    Everybody,
+    /// Those who say who they are.
+    Users,
+}
+
 /// Opens a TCP listener; tells the address with its real port.
 ///
 /// # Errors
 /// [`BindError`] says what to do.
-pub(crate) fn bind_tcp(address: SocketAddr) -> Result<(Listener, SocketAddr), BindError> {
+pub(crate) fn bind_tcp(address: SocketAddr, welcomed: Welcomed) -> Result<(Listener, SocketAddr), BindError> {
     let (listener, bound) = open_tcp(address).map_err(|source| match source.kind() {
         io::ErrorKind::AddrInUse => BindError::InUse { address },
         _ => BindError::Tcp { address, source },
     })?;
-    if !bound.ip().is_loopback() {
-        tracing::warn!(%bound, "anybody who reaches this address can read and change everything here");
+    match welcomed {
+        _ if bound.ip().is_loopback() => {}
+        Welcomed::Everybody => {
+            tracing::warn!(%bound, "anybody who reaches this address can read and change everything here");
+        }
+        Welcomed::Users => {
+            tracing::warn!(%bound, "whoever listens on the way to this address reads passwords and values");
+        }
     }
     Ok((Listener::Tcp(listener), bound))
 }

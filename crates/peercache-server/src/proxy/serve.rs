@@ -6,7 +6,9 @@ use super::hub::Hub;
 use super::metrics::Metrics;
 use super::options::Options;
 use super::shared::Shared;
-use crate::door::{self, BindError, Gauges, Listener, ServeError, Welcome, Worker, bind_tcp, bind_unix};
+use crate::door::{
+    self, BindError, Gauges, Listener, ServeError, Welcome, Welcomed, Worker, bind_tcp, bind_unix,
+};
 use peercache_client::Network;
 use std::future::Future;
 use std::io;
@@ -34,8 +36,9 @@ impl Proxy {
     /// [`BindError`] says which address, and what to do.
     pub fn bind(network: Arc<Network>, options: Options) -> Result<Self, BindError> {
         let (mut listeners, mut addresses) = (Vec::new(), Vec::new());
+        let welcomed = if options.passwords.is_some() { Welcomed::Users } else { Welcomed::Everybody };
         for &address in &options.listen {
-            let (listener, bound) = bind_tcp(address)?;
+            let (listener, bound) = bind_tcp(address, welcomed)?;
             listeners.push(listener);
             addresses.push(bound);
         }

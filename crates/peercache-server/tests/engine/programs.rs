@@ -93,6 +93,7 @@ impl Running {
             weight: Weight::default(),
             engine: EngineKind::Memcached,
             ring_name: None,
+            auth_file: None,
         };
         let network = NetworkSpec {
             name: "main".parse().expect("a sound test"),

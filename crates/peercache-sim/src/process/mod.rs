@@ -211,6 +211,7 @@ fn network(scenario: &Scenario, numbers: &[usize], vnodes: u32) -> NetworkSpec {
         weight: Weight::default(),
         engine: EngineKind::Memcached,
         ring_name: None,
+        auth_file: None,
     };
     NetworkSpec {
         name: "simulated".parse().expect("a word is a name"),

@@ -1,6 +1,6 @@
 //! Words of the command line that mean more than their type in core: `auto`, and what is yet to come.
 
-use peercache_core::spec::{EngineKind, PeerId, RingName};
+use peercache_core::spec::{AuthFile, AuthFileError, EngineKind, PeerId, RingName};
 use std::fmt;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::num::NonZeroU16;
@@ -51,6 +51,12 @@ pub(super) fn peer_id(text: &str) -> Result<PeerId, String> {
 /// A count of at least one, in words that say so.
 pub(super) fn count<T: FromStr>(text: &str) -> Result<T, String> {
     text.parse().map_err(|_| "use a whole number from 1 up, and not a huge one".to_owned())
+}
+
+/// A file of users, which is remembered from the root on: other commands run in other folders.
+pub(super) fn auth_file(text: &str) -> Result<AuthFile, String> {
+    let path = std::path::absolute(text).map_err(|error| error.to_string())?;
+    path.to_string_lossy().parse().map_err(|error: AuthFileError| error.to_string())
 }
 
 /// A TCP port.

@@ -52,7 +52,7 @@ impl Claim {
             let strays = find_marked(&marker).context("the running processes cannot be listed")?;
             let mut record =
                 previous.clone().unwrap_or_else(|| PeerRecord::managed(id.clone(), wish.choice.kind));
-            wish.apply_to(&mut record);
+            wish.apply_to(&mut record)?;
             record.port = choose_port(writer, &record, wish, !strays.is_empty())?;
             record.state = PeerState::Starting;
             record.starter = Some(starter);

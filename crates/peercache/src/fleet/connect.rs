@@ -128,7 +128,8 @@ pub(crate) fn topology(
     Definition::of(settings, network, peers)?.topology()
 }
 
-/// A peer of ours whose process is gone is not even asked: by now its port may be somebody else's.
+/// A peer of ours whose process is gone is not even asked: by now its port may be somebody else's. Where one
+/// is asked all the same, since it may have been started again, its record says who may answer.
 fn first_phase(peer: &PeerRecord) -> Result<Phase> {
     Ok(match condition(peer)? {
         Condition::Running if peer.warming => Phase::Warming,

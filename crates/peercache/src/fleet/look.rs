@@ -1,7 +1,8 @@
 //! How a peer stands at this moment.
 
+use super::ask::version;
 use crate::state::{PeerRecord, PeerState};
-use peercache_agent::supervise::{OpenError, Process, ProcessIdentity, stats};
+use peercache_agent::supervise::{OpenError, Process, ProcessIdentity};
 use std::fmt;
 use std::time::Duration;
 
@@ -63,7 +64,7 @@ pub(crate) fn condition(peer: &PeerRecord) -> Result<Condition, OpenError> {
 
 /// As [`condition`], and an attached peer is asked.
 pub(crate) async fn look(peer: &PeerRecord) -> Result<Condition, OpenError> {
-    if !peer.managed && stats::version(peer.address(), ANSWER_WITHIN).await.is_err() {
+    if !peer.managed && version(peer, ANSWER_WITHIN).await.is_err() {
         return Ok(Condition::Unreachable);
     }
     condition(peer)

@@ -4,6 +4,7 @@
 //! both goes through here. The lock of the state is never held while a daemon is waited for: instead a start
 //! *claims* its peer in the state, and a claim is as good as its holder is alive.
 
+mod ask;
 mod attached;
 mod claim;
 mod connect;
@@ -12,7 +13,9 @@ mod proxies;
 mod serve;
 mod start;
 mod stop;
+mod users;
 
+pub(crate) use ask::{statistics, version};
 pub(crate) use attached::{record_attached, refuse_known};
 pub(crate) use connect::{Connected, connect, read_network, topology, unknown_network};
 pub(crate) use look::{Condition, condition, look};
@@ -20,6 +23,7 @@ pub(crate) use proxies::{running_proxies, start_proxy, stop_proxy};
 pub(crate) use serve::{ServeWish, Serving};
 pub(crate) use start::{Engines, Interrupt, Interrupted, StartWish, Started, start, start_all, together};
 pub(crate) use stop::{Stop, stop, stop_all};
+pub(crate) use users::{check_users, warn_of_root};
 
 use crate::output::Failure;
 use peercache_core::spec::PeerId;

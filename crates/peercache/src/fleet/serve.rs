@@ -4,7 +4,7 @@
 use super::connect::{Definition, read_network, unreadable_ledger};
 use crate::output::{Failure, sentence};
 use crate::settings::Settings;
-use crate::state::{ProxyRecord, State};
+use crate::state::{ProxyRecord, Records, State};
 use anyhow::{Context, Result};
 use peercache_agent::exporter::{Exporter, process as process_metrics};
 use peercache_agent::supervise::ProcessIdentity;
@@ -59,7 +59,8 @@ impl<'a> Serving<'a> {
     ) -> Result<Self> {
         let definition = define(state, settings, name)?;
         make_room(&options, definition.spec.peers.len());
-        let network = Network::new(Arc::new(definition.topology()?));
+        let records = Arc::new(Records::at(state.root()));
+        let network = Network::with_register(Arc::new(definition.topology()?), records);
         let ledger = Arc::new(Ledger::at(state.root()));
         let healer = Healer::spawn_with_ledger(&network, &ledger).map_err(unreadable_ledger)?;
         let flush = LedgerFlush { ledger, network: name.clone() };

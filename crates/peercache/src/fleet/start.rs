@@ -2,6 +2,7 @@
 
 use super::READY_WITHIN;
 use super::claim::{Claim, stop_all_of};
+use super::users::refuse_unless_asking;
 use crate::cli::words::EngineWish;
 use crate::state::{PeerRecord, State};
 use anyhow::{Context, Result, anyhow};
@@ -10,7 +11,7 @@ use peercache_agent::supervise::{
     Choice, EngineSettings, FindError, Launch, NotReady, Process, Ready, Surroundings, engine, port, spawn,
     wait_ready,
 };
-use peercache_core::spec::{PeerId, Weight};
+use peercache_core::spec::{AuthFile, PeerId, Weight};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::num::{NonZeroU16, NonZeroU32};
@@ -37,6 +38,8 @@ pub(crate) struct StartWish {
     pub(crate) port: Option<NonZeroU16>,
     /// Its weight; none: as before.
     pub(crate) weight: Option<Weight>,
+    /// Who may use it; none: as before.
+    pub(crate) auth_file: Option<AuthFile>,
 }
 
 /// A peer that runs and answers.
@@ -78,17 +81,25 @@ impl Engines {
 }
 
 impl StartWish {
-    pub(super) fn apply_to(&self, record: &mut PeerRecord) {
+    pub(super) fn apply_to(&self, record: &mut PeerRecord) -> Result<()> {
         record.engine = self.choice.kind;
         let before = record.memory_mb.and_then(NonZeroU32::new);
         record.memory_mb = Some(self.memory_mb.or(before).unwrap_or(self.memory_mb_default).get());
         record.weight = self.weight.unwrap_or(record.weight);
         record.port_fixed |= self.port.is_some();
+        record.auth_file = self.auth_file.clone().or_else(|| record.auth_file.take());
+        if record.auth_file.is_some() {
+            refuse_unless_asking(record.engine)?;
+        }
+        Ok(())
     }
 
     fn launch(&self, state: &State, claim: &Claim) -> Result<(Launch, SocketAddr)> {
         let record = &claim.record;
-        let settings = EngineSettings::new(record.port, record.memory_mb.unwrap_or_default())?;
+        let settings = EngineSettings {
+            auth_file: record.auth_file.clone(),
+            ..EngineSettings::new(record.port, record.memory_mb.unwrap_or_default())?
+        };
         let log_path = record.log_in(&state.canonical()?).context("a peer of ours has a log")?;
         let launch = Launch {
             program: self.choice.program.path.clone(),
@@ -176,7 +187,7 @@ async fn bring_up(state: &State, wish: &StartWish, claim: &mut Claim) -> Result<
         let (launch, address) = wish.launch(state, claim)?;
         claim.note(spawn(&launch)?)?;
         let daemon = claim.daemon().context("the daemon was just started")?;
-        match wait_ready(daemon, address, READY_WITHIN).await {
+        match wait_ready(daemon, address, claim.record.auth_file.as_ref(), READY_WITHIN).await {
             Ok(ready) => return Ok(ready),
             // A port that the user chose is tried again where it was taken for a moment only.
             Err(error)

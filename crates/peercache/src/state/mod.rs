@@ -22,12 +22,14 @@ mod networks;
 mod peers;
 mod placing;
 mod proxies;
+mod register;
 mod text;
 
 pub(crate) use error::StateError;
 pub(crate) use networks::{NetworkRecord, Placement};
 pub(crate) use peers::{PeerRecord, PeerState};
 pub(crate) use proxies::ProxyRecord;
+pub(crate) use register::Records;
 
 use lock::Lock;
 use peercache_control::Ledger;

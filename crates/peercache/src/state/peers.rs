@@ -3,7 +3,7 @@
 use super::collection::Record;
 use super::text;
 use peercache_agent::supervise::ProcessIdentity;
-use peercache_core::spec::{EngineKind, PeerId, PeerSpec, RingName, Weight};
+use peercache_core::spec::{AuthFile, EngineKind, PeerId, PeerSpec, RingName, Weight};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -52,6 +52,9 @@ pub(crate) struct PeerRecord {
     /// What its points on a ketama ring are made of, where that is not its id.
     #[serde(with = "text::option", default, skip_serializing_if = "Option::is_none")]
     pub(crate) ring_name: Option<RingName>,
+    /// Where its users stand, the first of whom we are; none where it asks nobody. Never who they are.
+    #[serde(with = "text::option", default, skip_serializing_if = "Option::is_none")]
+    pub(crate) auth_file: Option<AuthFile>,
     /// What it was last meant to be.
     pub(crate) state: PeerState,
     /// Whether we start and stop it. False is an attached peer, which somebody else runs.
@@ -100,6 +103,7 @@ impl PeerRecord {
             memory_mb: None,
             weight: Weight::default(),
             ring_name: None,
+            auth_file: None,
             state: PeerState::Stopped,
             managed: false,
             warming: false,
@@ -142,6 +146,7 @@ impl PeerRecord {
             weight: self.weight,
             engine: self.engine,
             ring_name: self.ring_name.clone(),
+            auth_file: self.auth_file.clone(),
         }
     }
 }

@@ -7,13 +7,13 @@ use std::fs;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 
 /// A proxy beside the test.
-struct Running {
+pub(crate) struct Running {
     command: Beside,
-    address: String,
+    pub(crate) address: String,
 }
 
 impl Running {
-    fn of(world: &World, args: &str) -> Self {
+    pub(crate) fn of(world: &World, args: &str) -> Self {
         let command = Beside::start(world, world.command(&format!("-o json proxy main {args}")));
         wait_for("the proxy to listen", || {
             command.out().ends_with("}\n") || command.err().contains("error: ")
@@ -23,7 +23,7 @@ impl Running {
         Self { command, address }
     }
 
-    fn client(&self) -> Client {
+    pub(crate) fn client(&self) -> Client {
         Client::connect(&self.address)
     }
 }

@@ -298,23 +298,54 @@ pub(crate) fn copy_program(from: &Path, to: &Path) {
 /// A memcached that is nobody's peer.
 pub(crate) struct Stranger {
     child: Child,
+    args: Vec<String>,
     pub(crate) address: String,
 }
 
 impl Stranger {
     pub(crate) fn start() -> Self {
+        Self::with("-u nobody")
+    }
+
+    /// One that wants to know who asks, and finds that in a file.
+    pub(crate) fn asking(file: &Path) -> Self {
+        Self::with(&format!("-u root -Y {}", file.display()))
+    }
+
+    fn with(args: &str) -> Self {
         let port = free_port();
-        let port_text = port.to_string();
-        let args = ["-l", "127.0.0.1", "-p", &port_text, "-u", "nobody", "-m", "64"];
-        let child = Command::new("memcached").args(args).spawn().unwrap();
+        let args = format!("-l 127.0.0.1 -p {port} -m 64 {args}");
+        let args: Vec<_> = args.split(' ').map(str::to_owned).collect();
         let address = format!("127.0.0.1:{port}");
-        wait_for("memcached to listen", || std::net::TcpStream::connect(&address).is_ok());
-        Self { child, address }
+        Self { child: serve(&args, &address), args, address }
+    }
+
+    /// `kill -9`, until it is gone.
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Starts it again where it was, empty, after it was killed.
+    pub(crate) fn restart(&mut self) {
+        self.child = serve(&self.args, &self.address);
     }
 
     pub(crate) fn is_alive(&mut self) -> bool {
         self.child.try_wait().unwrap().is_none()
     }
+}
+
+fn serve(args: &[String], address: &str) -> Child {
+    let mut child = Command::new("memcached").args(args).spawn().unwrap();
+    wait_for("memcached to listen", || {
+        // The port may still be on its way back from whoever had it before.
+        if child.try_wait().unwrap().is_some() {
+            child = Command::new("memcached").args(args).spawn().unwrap();
+        }
+        std::net::TcpStream::connect(address).is_ok()
+    });
+    child
 }
 
 impl Drop for Stranger {

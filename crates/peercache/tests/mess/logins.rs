@@ -125,4 +125,5 @@ fn a_proxy_that_asks_who_its_clients_are_may_listen_for_other_machines() {
     fs::write(folder.path("users"), USERS).unwrap();
     let proxy = folder.proxy(folder.command("-o json proxy main --listen 0.0.0.0:0 --auth-file users"));
     assert!(proxy.log().contains("others can read the passwords"), "{}", proxy.log());
+    assert!(!proxy.log().contains("anybody who reaches"), "{}", proxy.log());
 }

@@ -24,6 +24,10 @@ impl Engine for Embedded {
         }
     }
 
+    fn can_ask_who_is_there(&self) -> bool {
+        false
+    }
+
     fn args(&self, settings: &EngineSettings) -> Vec<OsString> {
         let mut args = vec![OsString::from("engine")];
         args.extend(shared_flags(settings));

@@ -2,10 +2,11 @@
 
 use super::find::{FindError, Program, Surroundings, ask_version, is_executable, on_path};
 use super::{Engine, EngineSettings, shared_flags};
-use peercache_core::spec::EngineKind;
+use peercache_core::spec::{AuthFile, EngineKind};
 use rustix::process::geteuid;
 use std::ffi::{OsStr, OsString};
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::{self, PathBuf};
 
 /// The user without rights of its own that nearly every system has.
@@ -37,12 +38,19 @@ impl Engine for Memcached {
         Err(FindError::NotMemcached { path, said })
     }
 
+    fn can_ask_who_is_there(&self) -> bool {
+        true
+    }
+
     fn args(&self, settings: &EngineSettings) -> Vec<OsString> {
         let mut args = shared_flags(settings);
         // No UDP: nobody asks for it, and it is how memcached was abused to flood others.
         args.extend(["-U", "0"].map(OsString::from));
         if geteuid().is_root() {
-            args.extend(["-u", run_as()].map(OsString::from));
+            args.extend(["-u".into(), run_as(settings.auth_file.as_ref()).into()]);
+        }
+        if let Some(file) = &settings.auth_file {
+            args.extend(["-Y", file.as_str()].map(OsString::from));
         }
         args
     }
@@ -58,10 +66,21 @@ fn named_program(named: &OsStr) -> Result<PathBuf, FindError> {
 
 /// memcached refuses to run as root unless told whom to become. It opens no file after that (its log is
 /// handed to it open), so a user who may do nothing is right; root itself only where there is no such user.
-fn run_as() -> &'static str {
+/// A file of users is the exception: it is opened then, and again on a SIGHUP, so its owner it must be.
+fn run_as(auth_file: Option<&AuthFile>) -> String {
     let users = fs::read_to_string("/etc/passwd").unwrap_or_default();
-    let exists = users.lines().any(|line| line.split(':').next() == Some(UNPRIVILEGED));
-    if exists { UNPRIVILEGED } else { "root" }
+    let owner = auth_file.and_then(|file| fs::metadata(file.as_str()).ok()).map(|file| file.uid());
+    let owner = owner.and_then(|uid| user_of(&users, uid));
+    let unprivileged =
+        || users.lines().filter_map(|line| line.split(':').next()).find(|&n| n == UNPRIVILEGED);
+    owner.or_else(unprivileged).unwrap_or("root").to_owned()
+}
+
+/// The name of the user with this number.
+fn user_of(users: &str, uid: u32) -> Option<&str> {
+    let number = uid.to_string();
+    let has_it = |line: &&str| line.split(':').nth(2) == Some(&number);
+    users.lines().find(has_it)?.split(':').next()
 }
 
 fn version_in(line: &str) -> Option<&str> {
@@ -90,6 +109,16 @@ mod tests {
         let text = args.join(OsStr::new(" "));
         let text = text.to_string_lossy();
         assert!(text.starts_with("-l 127.0.0.1 -p 12345 -m 64 -t "), "{text}");
-        assert!(text.contains(" -I 1048576 -U 0"), "{text}");
+        assert!(text.contains(" -I 1048576 -U 0") && !text.contains("-Y"), "{text}");
+    }
+
+    #[test]
+    fn it_is_told_where_its_users_stand_and_may_read_them() {
+        let auth_file = Some("/users".parse().unwrap());
+        let settings = EngineSettings { auth_file, ..EngineSettings::new(12_345, 64).unwrap() };
+        let args = Memcached.args(&settings);
+        assert_eq!(args[args.len() - 2..], ["-Y", "/users"]);
+        let users = "root:x:0:0:root:/root:/bin/sh\nann:x:1000:1000::/:\n";
+        assert_eq!((user_of(users, 1000), user_of(users, 100)), (Some("ann"), None));
     }
 }

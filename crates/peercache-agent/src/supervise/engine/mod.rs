@@ -27,6 +27,9 @@ pub trait Engine: Sync {
     /// [`FindError`] says where it was looked for and what to do.
     fn find(&self, surroundings: &Surroundings) -> Result<Program, FindError>;
 
+    /// Whether its program can ask clients who they are.
+    fn can_ask_who_is_there(&self) -> bool;
+
     /// The arguments that make its program a daemon in the foreground with these settings.
     fn args(&self, settings: &EngineSettings) -> Vec<OsString>;
 }

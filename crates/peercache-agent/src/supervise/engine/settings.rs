@@ -1,5 +1,6 @@
 //! What an engine is told when it starts, with limits that every engine keeps.
 
+use peercache_core::spec::AuthFile;
 use rustix::process::{Resource, getrlimit};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::num::{NonZeroU16, NonZeroU32};
@@ -41,6 +42,8 @@ pub struct EngineSettings {
     pub connections: NonZeroU32,
     /// The largest item, in bytes: key, value and the engine's header together.
     pub item_bytes_max: NonZeroU32,
+    /// Who may use it, for an engine that [can ask](super::Engine::can_ask_who_is_there); none is everybody.
+    pub auth_file: Option<AuthFile>,
 }
 
 impl EngineSettings {
@@ -56,6 +59,7 @@ impl EngineSettings {
             threads: threads_default(),
             connections: connections_default(),
             item_bytes_max: ITEM_BYTES_DEFAULT,
+            auth_file: None,
         };
         settings.check()?;
         Ok(settings)

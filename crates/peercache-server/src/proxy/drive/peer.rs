@@ -34,7 +34,7 @@ pub(super) async fn drive(worker: Rc<Worker>, place: Rc<Place>) {
 
 async fn connect(worker: &Rc<Worker>, place: &Place, index: usize) {
     let topology = Arc::clone(worker.hub.borrow().topology());
-    let opened = open_greeted(topology.peers()[index].spec.address, topology.policy()).await;
+    let opened = open_greeted(&worker.network, &topology.peers()[index].spec).await;
     // By now the network may be another one.
     let Some(index) = place.index.get() else { return worker.note_met(place) };
     match opened {

@@ -6,14 +6,14 @@
 use super::failure;
 use crate::cli::context::refuse_duplicates;
 use crate::cli::{Context, Ended, words};
-use crate::fleet::{Condition, condition, topology, unknown_network, unknown_peer};
+use crate::fleet::{Condition, condition, statistics, topology, unknown_network, unknown_peer};
 use crate::output::{joined, quoted};
-use crate::state::{NetworkRecord, PeerRecord, Reader, Writer};
+use crate::state::{NetworkRecord, PeerRecord, Reader, Records, Writer};
 use anyhow::{Context as _, Result};
 use clap::Args;
 use futures_util::future::try_join_all;
 use peercache_agent::supervise::stats;
-use peercache_client::Client;
+use peercache_client::{Client, Network};
 use peercache_core::spec::{NetworkName, PeerId};
 use serde_json::json;
 use std::sync::Arc;
@@ -105,8 +105,8 @@ async fn refuse_unless_empty(context: &Context, network: &NetworkName, peer: &Pe
     if condition(peer)? != Condition::Running {
         return Ok(());
     }
-    let (id, address) = (&peer.id, peer.address());
-    let asked = stats::query(address, ANSWER_WITHIN).await;
+    let id = &peer.id;
+    let asked = statistics(peer, ANSWER_WITHIN).await;
     let stats = asked.with_context(|| format!("it is unknown whether peer {id} is empty"))?;
     let items = stats::value(&stats, "curr_items").and_then(|items| items.parse::<u64>().ok());
     if items == Some(0) {
@@ -126,6 +126,7 @@ async fn empty(context: &Context, network: &NetworkRecord, peer: &PeerRecord) ->
     let mut alone = network.clone();
     alone.peers = vec![peer.id.clone()];
     let topology = topology(&context.settings, &alone, std::slice::from_ref(peer))?;
-    Client::open(Arc::new(topology)).flush(&peer.id).await?;
+    let records = Arc::new(Records::at(context.state.root()));
+    Client::over(Network::with_register(Arc::new(topology), records)).flush(&peer.id).await?;
     Ok(())
 }

@@ -5,14 +5,13 @@
 
 use super::{failure, placement};
 use crate::cli::{Context, Ended, words};
-use crate::fleet::{record_attached, refuse_known, topology};
+use crate::fleet::{record_attached, refuse_known, topology, version};
 use crate::nutcracker::{self, Daemon, Fleet};
 use crate::output::{Failure, Table, WithHint, joined};
 use crate::state::{self, NetworkRecord, PeerRecord, Reader};
 use anyhow::{Context as _, Result};
 use clap::Args;
 use futures_util::future::join_all;
-use peercache_agent::supervise::stats;
 use peercache_core::spec::{HashKind, NAME_BYTES_MAX, NetworkName, PeerId, Replication};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -191,7 +190,7 @@ fn free_id(ring_name: &str, taken: &BTreeSet<PeerId>) -> Result<PeerId> {
 /// What is to be said of the daemons that do not answer as memcached.
 async fn silent(peers: &[PeerRecord]) -> Vec<String> {
     let asked = peers.iter().map(async |peer| {
-        let answer = stats::version(peer.address(), ANSWER_WITHIN).await;
+        let answer = version(peer, ANSWER_WITHIN).await;
         answer.err().map(|error| format!("peer {}: {error}", peer.id))
     });
     join_all(asked).await.into_iter().flatten().collect()

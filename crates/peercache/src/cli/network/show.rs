@@ -2,13 +2,12 @@
 
 use crate::cli::outage::{OutageView, outages};
 use crate::cli::{Context, Ended};
-use crate::fleet::{Condition, condition, read_network, running_proxies, topology};
+use crate::fleet::{Condition, condition, read_network, running_proxies, topology, version};
 use crate::output::{Table, joined};
 use crate::state::{NetworkRecord, PeerRecord, ProxyRecord};
 use anyhow::Result;
 use clap::Args;
 use futures_util::future::try_join_all;
-use peercache_agent::supervise::stats;
 use peercache_core::spec::{HashKind, NetworkName};
 use serde::Serialize;
 
@@ -88,7 +87,7 @@ async fn members(
 /// A command that lives for a moment knows no history: a peer that answers in time is up.
 async fn phase(context: &Context, peer: &PeerRecord, condition: Condition) -> &'static str {
     let within = context.settings.policy.request;
-    if condition != Condition::Running || stats::version(peer.address(), within).await.is_err() {
+    if condition != Condition::Running || version(peer, within).await.is_err() {
         "down"
     } else if peer.warming {
         "warming"

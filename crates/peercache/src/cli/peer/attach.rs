@@ -4,15 +4,16 @@ use super::PeerView;
 use super::pairs::Pairs;
 use crate::cli::context::refuse_duplicates;
 use crate::cli::{Context, Ended, words};
-use crate::fleet::{Condition, record_attached};
-use crate::output::{Failure, WithHint};
+use crate::fleet::{Condition, check_users, record_attached};
+use crate::output::Failure;
 use crate::state::PeerRecord;
 use anyhow::Result;
 use clap::Args;
 use futures_util::future::try_join_all;
-use peercache_agent::supervise::stats;
-use peercache_core::spec::{PeerId, RingName, Weight};
+use peercache_agent::supervise::{StatsError, stats};
+use peercache_core::spec::{AuthFile, PeerId, RingName, Weight};
 use serde_json::{Value, json};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 /// How long a daemon may take to say its version.
@@ -29,6 +30,9 @@ pub(in crate::cli) struct Attach {
     /// What its fleet calls it on a ketama ring [default: HOST:PORT as typed, without the port 11211]
     #[arg(long, value_name = "NAME")]
     ring_name: Option<RingName>,
+    /// A file with a user:password on its first line, which they want to be told (memcached's -Y FILE)
+    #[arg(long, value_name = "FILE", value_parser = words::auth_file)]
+    auth_file: Option<AuthFile>,
 }
 
 impl Attach {
@@ -43,13 +47,15 @@ impl Attach {
             };
             only.ring_name = name;
         }
-        let versions = named.iter().map(|(_, daemon)| async {
-            let asked = stats::version(daemon.address, ANSWER_WITHIN).await;
-            asked.hint(|| format!("start it, or correct the address {}", daemon.address))
-        });
-        let versions = try_join_all(versions).await?;
+        if let Some(file) = &self.auth_file {
+            check_users(context.output, file)?;
+        }
+        let asked = named.iter().map(|(id, daemon)| ask(id, daemon.address, self.auth_file.as_ref()));
+        let versions = try_join_all(asked).await?;
         let record = |(id, at): (PeerId, words::Daemon)| {
-            PeerRecord::attached(id, at.address, self.weight, at.ring_name)
+            let mut record = PeerRecord::attached(id, at.address, self.weight, at.ring_name);
+            record.auth_file.clone_from(&self.auth_file);
+            record
         };
         let records: Vec<PeerRecord> = named.into_iter().map(record).collect();
         context.state.change(|state| record_attached(state, &records))?;
@@ -62,6 +68,24 @@ impl Attach {
         context.output.result(&document, || records.iter().zip(&versions).map(line).collect())?;
         Ok(Ended::Done)
     }
+}
+
+/// The version of a daemon that is to be attached.
+async fn ask(id: &PeerId, address: SocketAddr, users: Option<&AuthFile>) -> Result<String> {
+    let version = async |users| stats::version(address, users, ANSWER_WITHIN).await;
+    if users.is_some() && version(None).await.is_ok() {
+        // It would take the password for a value to keep.
+        let sentence = format!("peer {id}: {address} asks nobody who they are");
+        return Err(Failure::new(sentence, "leave --auth-file out, or start it with -Y FILE").into());
+    }
+    version(users).await.map_err(|error| {
+        let hint = match &error {
+            StatsError::Login { .. } => "correct the file, or name another".to_owned(),
+            StatsError::Unknown { .. } => "--auth-file FILE says who to be there".to_owned(),
+            _ => format!("start it, or correct the address {address}"),
+        };
+        Failure::new(format!("peer {id}: {error}"), hint).into()
+    })
 }
 
 fn line((peer, version): (&PeerRecord, &String)) -> String {

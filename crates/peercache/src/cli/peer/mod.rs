@@ -63,6 +63,8 @@ struct PeerView {
     memory_mb: Option<u32>,
     weight: u32,
     ring_name: Option<String>,
+    /// Where its users stand; none where it asks nobody who they are.
+    auth_file: Option<String>,
     network: Option<String>,
     managed: bool,
     warming: bool,
@@ -86,6 +88,7 @@ impl PeerView {
             memory_mb: peer.memory_mb,
             weight: peer.weight.get(),
             ring_name: peer.ring_name.as_ref().map(ToString::to_string),
+            auth_file: peer.auth_file.as_ref().map(ToString::to_string),
             network,
             managed: peer.managed,
             warming: peer.warming,

@@ -4,7 +4,7 @@ use crate::cli::context::refuse_duplicates;
 use crate::cli::signals::Signals;
 use crate::cli::words::{self, EngineWish};
 use crate::cli::{Context, Ended};
-use crate::fleet::{Engines, Interrupt, StartWish, Started, start, stop, together};
+use crate::fleet::{Engines, Interrupt, StartWish, Started, check_users, start, stop, together};
 use anyhow::Result;
 use clap::Args;
 use peercache_core::spec::PeerId;
@@ -27,8 +27,17 @@ impl Restart {
         for id in self.ids {
             let peer = super::existing(context, &id)?;
             let choice = engines.find(EngineWish::Kind(peer.engine))?;
-            let memory_mb_default = context.settings.memory_mb;
-            let wish = StartWish { choice, memory_mb: None, memory_mb_default, port: None, weight: None };
+            if let Some(file) = &peer.auth_file {
+                check_users(context.output, file)?;
+            }
+            let wish = StartWish {
+                choice,
+                memory_mb: None,
+                memory_mb_default: context.settings.memory_mb,
+                port: None,
+                weight: None,
+                auth_file: None,
+            };
             wishes.push((id, wish));
         }
         let restarts = together(wishes, signals.next(), async |id, wish, interrupt| {

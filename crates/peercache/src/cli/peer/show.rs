@@ -32,6 +32,7 @@ impl Show {
             row("memory_mb", or_dash(view.memory_mb));
             row("weight", view.weight.to_string());
             row("ring_name", or_dash(view.ring_name.as_ref()));
+            row("auth_file", or_dash(view.auth_file.as_ref()));
             row("network", or_dash(view.network.as_ref()));
             row("run by", if view.managed { "peercache" } else { "somebody else (attached)" }.to_owned());
             row("warming", if view.warming { "yes" } else { "no" }.to_owned());

@@ -5,12 +5,12 @@ use crate::cli::context::refuse_duplicates;
 use crate::cli::signals::Signals;
 use crate::cli::words::{self, EngineWish};
 use crate::cli::{Context, Ended};
-use crate::fleet::{Condition, Engines, StartWish, Started, start_all};
+use crate::fleet::{Condition, Engines, StartWish, Started, check_users, start_all, warn_of_root};
 use crate::output::{Failure, complain, joined, print_error};
 use crate::state::PeerRecord;
 use anyhow::Result;
 use clap::Args;
-use peercache_core::spec::{PeerId, Weight};
+use peercache_core::spec::{AuthFile, PeerId, Weight};
 use serde_json::{Value, json};
 use std::num::{NonZeroU16, NonZeroU32};
 
@@ -32,6 +32,10 @@ pub(in crate::cli) struct Start {
     /// Its share of a ring in proportion to the others' [default: as before, else 1]
     #[arg(long)]
     weight: Option<Weight>,
+    /// Serve only those who name a user and a password of this file, a user:password on each line; our own
+    /// connections are its first user [default: as before, else everybody]
+    #[arg(long, value_name = "FILE", value_parser = words::auth_file)]
+    auth_file: Option<AuthFile>,
 }
 
 impl Start {
@@ -60,14 +64,21 @@ impl Start {
         before: Option<&PeerRecord>,
         engines: &mut Engines,
     ) -> Result<StartWish> {
-        let before = before.map(|peer| EngineWish::Kind(peer.engine));
-        let engine = self.engine.or(before).unwrap_or(context.settings.engine);
+        let engine_before = before.map(|peer| EngineWish::Kind(peer.engine));
+        let engine = self.engine.or(engine_before).unwrap_or(context.settings.engine);
+        let choice = engines.find(engine)?;
+        let users_before = before.and_then(|peer| peer.auth_file.as_ref());
+        if let Some(file) = self.auth_file.as_ref().or(users_before) {
+            check_users(context.output, file)?;
+            warn_of_root(context.output, file);
+        }
         Ok(StartWish {
-            choice: engines.find(engine)?,
+            choice,
             memory_mb: self.memory,
             memory_mb_default: context.settings.memory_mb,
             port: self.port,
             weight: self.weight,
+            auth_file: self.auth_file.clone(),
         })
     }
 

@@ -1,11 +1,10 @@
 //! `peer stats`: what the daemon says of itself.
 
 use crate::cli::{Context, Ended, words};
-use crate::fleet::{Condition, look};
+use crate::fleet::{Condition, look, statistics};
 use crate::output::{Failure, Table};
 use anyhow::Result;
 use clap::Args;
-use peercache_agent::supervise::stats;
 use peercache_core::spec::PeerId;
 use serde_json::{Map, Value, json};
 use std::time::Duration;
@@ -30,7 +29,7 @@ impl Stats {
             let hint = context.command(&format!("peer start {}", self.id));
             return Err(Failure::new(format!("peer {} is {condition}", self.id), hint).into());
         }
-        let stats = stats::query(peer.address(), ANSWER_WITHIN).await?;
+        let stats = statistics(&peer, ANSWER_WITHIN).await?;
         let document: Map<String, Value> =
             stats.iter().map(|(name, value)| (name.clone(), number_or_text(value))).collect();
         context.output.list(&document, || {

@@ -131,6 +131,7 @@ impl Up {
             memory_mb_default: memory,
             port: None,
             weight: None,
+            auth_file: None,
         }
     }
 }
