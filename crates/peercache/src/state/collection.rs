@@ -78,9 +78,10 @@ fn path_of<R: Record>(root: &Path, name: &R::Name) -> PathBuf {
 }
 
 fn names<R: Record>(root: &Path) -> Result<Vec<R::Name>, StateError> {
-    let index = Path::new(R::INDEX).file_name();
+    // An index beside the folder takes nobody's name: `network/network.json` is a network's record.
+    let index = Path::new(R::INDEX).strip_prefix(R::FOLDER).ok();
     let listed = files::list(&root.join(R::FOLDER))?;
-    let ours = listed.iter().filter(|name| index != Some(name.as_ref()));
+    let ours = listed.iter().filter(|name| index != Some(Path::new(name)));
     let mut names: Vec<R::Name> = ours.filter_map(|name| name.strip_suffix(".json")?.parse().ok()).collect();
     names.sort_unstable();
     Ok(names)
