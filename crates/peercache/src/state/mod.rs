@@ -179,6 +179,18 @@ impl Writer {
         collection::remove::<PeerRecord>(&self.0.root, id)
     }
 
+    /// The peers `ids` enter a network whose peers hold what these do not: their misses are asked of the next
+    /// replica.
+    pub(crate) fn begin_warming(&mut self, ids: &[PeerId]) -> Result<(), StateError> {
+        for id in ids {
+            if let Some(mut peer) = self.peer(id)?.filter(|peer| !peer.warming) {
+                peer.warming = true;
+                self.put_peer(&peer)?;
+            }
+        }
+        Ok(())
+    }
+
     /// The peers `ids` have left their network, and with it the siblings that stood in for them.
     pub(crate) fn end_warming(&mut self, ids: &[PeerId]) -> Result<(), StateError> {
         for id in ids {

@@ -92,6 +92,52 @@ fn ctrl_c_when_some_run_already_stops_those_too() {
     assert_eq!(world.daemons(), []);
 }
 
+#[test]
+fn p70_a_peer_that_is_added_while_it_starts_stays_in_the_network() {
+    for interrupted in [false, true] {
+        let world = World::new();
+        world.good("peer start p9 --engine memcached");
+        let mut command = world.command("up --peers 2");
+        command.env("MEMCACHED_PATH", world.slow_memcached());
+        let mut up = Beside::start(&world, command);
+        wait_for("its daemons to be there", || world.daemons().len() == 3);
+        world.good("network add main p9");
+        world.good("network set main k v");
+        if interrupted {
+            up.signal(Signal::INT);
+            up.end().assert_failed(&["interrupted"]);
+            assert_eq!(world.json("network show main")["peers"], serde_json::json!(["p9"]));
+            assert_eq!(world.json("peer list").as_array().unwrap().len(), 1);
+        } else {
+            let _gate = world.release_all(2);
+            wait_for("up to be ready", || up.out().contains("Ctrl-C stops everything"));
+            assert_eq!(world.json("network show main")["peers"], serde_json::json!(["p0", "p1", "p9"]));
+            let warming = ["p0", "p1", "p9"].map(|id| world.record(id)["warming"].clone());
+            assert_eq!(warming, [true, true, false], "only p9 holds what was written until now");
+        }
+        assert_eq!(world.good("network get main k"), "v\n");
+    }
+}
+
+#[test]
+fn p40_a_peer_that_it_brings_up_enters_no_other_network() {
+    let world = World::new();
+    world.good("network create other");
+    let mut up = up_with_one_ready(&world);
+    let running = || {
+        let list = world.json("peer list");
+        let mut peers = list.as_array().unwrap().iter();
+        Some(peers.find(|peer| peer["state"] == "running")?["id"].as_str().unwrap().to_owned())
+    };
+    wait_for("one peer to run", || running().is_some());
+    let id = running().unwrap();
+    let words = format!("peer {id} is being brought up for network main");
+    world.bad(&format!("network add other {id}"), &[&words]);
+    up.signal(Signal::INT);
+    up.end().assert_failed(&["interrupted while it started"]);
+    world.good(&format!("network add other {id}"));
+}
+
 /// An `up` of which one daemon serves and the others wait for ever.
 fn up_with_one_ready(world: &World) -> Beside {
     // The first daemon that makes the folder serves.

@@ -179,6 +179,15 @@ impl World {
         fs::write(self.path("gate"), "go\n").unwrap();
     }
 
+    /// Lets `count` slow memcacheds begin, also those that do not wait yet, as long as what this returns is
+    /// kept.
+    pub(crate) fn release_all(&self, count: usize) -> fs::File {
+        // Open both ways, a pipe keeps what is written until somebody reads it.
+        let mut gate = fs::File::options().read(true).write(true).open(self.path("gate")).unwrap();
+        gate.write_all("go\n".repeat(count).as_bytes()).unwrap();
+        gate
+    }
+
     /// A shell script to stand where memcached should.
     pub(crate) fn script(&self, text: &str) -> PathBuf {
         let (text_path, path) = (self.path("memcached.txt"), self.path("memcached.sh"));
