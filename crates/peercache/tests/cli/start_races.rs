@@ -129,7 +129,7 @@ fn p70_what_others_write_of_a_peer_while_it_starts_stays() {
             starter.signal(Signal::INT);
             starter.end().assert_failed(&["interrupted"]);
         } else {
-            world.release();
+            let _gate = world.release_all();
             assert_eq!(starter.end().code, 0);
         }
         assert_eq!(world.record("p1")["warming"], false, "interrupted: {interrupted}");

@@ -179,12 +179,11 @@ impl World {
         fs::write(self.path("gate"), "go\n").unwrap();
     }
 
-    /// Lets `count` slow memcacheds begin, also those that do not wait yet, as long as what this returns is
-    /// kept.
-    pub(crate) fn release_all(&self, count: usize) -> fs::File {
+    /// Lets every slow memcached begin, also those that do not wait yet, as long as what this returns is kept.
+    pub(crate) fn release_all(&self) -> fs::File {
         // Open both ways, a pipe keeps what is written until somebody reads it.
         let mut gate = fs::File::options().read(true).write(true).open(self.path("gate")).unwrap();
-        gate.write_all("go\n".repeat(count).as_bytes()).unwrap();
+        gate.write_all("go\n".repeat(100).as_bytes()).unwrap();
         gate
     }
 
@@ -256,6 +255,10 @@ impl Beside {
 
     pub(crate) fn err(&self) -> String {
         fs::read_to_string(&self.err).unwrap()
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
     }
 
     pub(crate) fn signal(&self, what: Signal) {

@@ -52,26 +52,26 @@ impl<'a> Served<'a> {
     }
 
     /// Serves until `command` ends.
-    pub(super) async fn serve_while(self, command: impl Future<Output = Result<Ended>>) -> Result<Ended> {
+    pub(super) async fn serve_while(self, command: impl Future<Output = Ended>) -> Result<Ended> {
         let serving = match self {
             Self::Here(serving) => serving,
-            Self::Elsewhere(_) => return command.await,
+            Self::Elsewhere(_) => return Ok(command.await),
             Self::NotAtAll(healed) => {
                 let ended = command.await;
                 drop(healed);
-                return ended;
+                return Ok(ended);
             }
         };
         let (ended, told) = oneshot::channel::<()>();
         // Who would tell is gone when the command has ended.
         let mut serve = pin!(serving.serve(async move { drop(told.await) }));
         let mut command = pin!(command);
-        let result = tokio::select! {
+        let how = tokio::select! {
             served = &mut serve => return served.context("the proxy ended").and(Ok(Ended::NotDone)),
-            result = &mut command => result,
+            how = &mut command => how,
         };
         drop(ended);
         serve.await.context("the proxy ended badly")?;
-        result
+        Ok(how)
     }
 }
