@@ -4,8 +4,8 @@
 //! lock and outlives it, so that nobody waits for a daemon under the lock and still each id gets one daemon.
 //! A claim that is dropped before it was confirmed (an error, Ctrl-C) stops its daemon and gives the record
 //! back as it was. While a claim lasts, others may change what is theirs in the record: all that its holder
-//! writes is written over the record as it is then. The claim of a starter that died is void: the next one stops the daemon that it may have
-//! left.
+//! writes is written over the record as it is then. The claim of a starter that died is void: the next one
+//! stops the daemon that it may have left.
 
 use super::look::{Condition, condition};
 use super::{GRACE, StartWish};

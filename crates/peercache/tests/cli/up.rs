@@ -147,7 +147,8 @@ fn up_with_one_ready(world: &World) -> Beside {
     let script = world.script(&format!(
         "[ \"$1\" = -V ] && exec memcached -V\n\
          mkdir '{0}' 2>/dev/null && echo \"$PEERCACHE_PEER\" >'{0}/peer'\n\
-         [ \"$(cat '{0}/peer' 2>/dev/null)\" = \"$PEERCACHE_PEER\" ] && exec memcached \"$@\"\nread go < '{gate}'",
+         [ \"$(cat '{0}/peer' 2>/dev/null)\" = \"$PEERCACHE_PEER\" ] && exec memcached \"$@\"\n\
+         read go < '{gate}'",
         first.display()
     ));
     let mut command = world.command("up");

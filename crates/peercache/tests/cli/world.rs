@@ -179,7 +179,8 @@ impl World {
         fs::write(self.path("gate"), "go\n").unwrap();
     }
 
-    /// Lets every slow memcached begin, also those that do not wait yet, as long as what this returns is kept.
+    /// Lets every slow memcached begin, also those that do not wait yet, as long as what this returns is
+    /// kept.
     pub(crate) fn release_all(&self) -> fs::File {
         // Open both ways, a pipe keeps what is written until somebody reads it.
         let mut gate = fs::File::options().read(true).write(true).open(self.path("gate")).unwrap();
