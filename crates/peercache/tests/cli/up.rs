@@ -1,7 +1,7 @@
 //! `up` and `down`.
 
 use crate::client::Client;
-use crate::world::{Beside, World, wait_for};
+use crate::world::{Beside, Ran, World, wait_for};
 use rustix::process::{Pid, Resource, Rlimit, Signal, prlimit};
 use std::fs;
 
@@ -236,6 +236,23 @@ fn descriptors(pid: u32, most: u64) -> u64 {
     let limit = Rlimit { current: Some(most), maximum };
     let before = prlimit(Pid::from_raw(i32::try_from(pid).unwrap()), Resource::Nofile, limit);
     before.unwrap().current.unwrap()
+}
+
+#[test]
+fn p70_what_it_cannot_announce_it_stops_again() {
+    for how in ["up --peers 2", "-o json up --peers 2", "up --peers 2 --detach", "up --peers 2 --no-proxy"] {
+        let world = World::new();
+        let mut command = world.command(how);
+        command.stdout(fs::File::options().write(true).open("/dev/full").unwrap());
+        let ran = Ran::of(command.output().unwrap());
+        ran.assert_failed(&["standard output cannot be written", "No space left"]);
+        assert!(ran.err.contains("what it started is stopped"), "{how}: {ran:?}");
+        assert_eq!((world.daemons(), world.proxies()), (vec![], vec![]), "{how}: {ran:?}");
+        let files = fs::read_dir(world.state().join("proxy")).unwrap();
+        let left: Vec<_> = files.map(|file| file.unwrap().file_name()).collect();
+        assert!(left.is_empty() || left == ["registry.json"], "{how}: {left:?}");
+        assert_eq!(world.json("network list"), serde_json::json!([]), "{how}");
+    }
 }
 
 #[test]

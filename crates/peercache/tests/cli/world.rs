@@ -129,7 +129,7 @@ impl World {
     }
 
     /// The detached proxies that run for this world, found by their mark.
-    fn proxies(&self) -> Vec<u32> {
+    pub(crate) fn proxies(&self) -> Vec<u32> {
         let mark = format!("PEERCACHE_PROXY={}", self.state().display());
         let pids = fs::read_dir("/proc")
             .unwrap()

@@ -12,7 +12,7 @@ use super::signals::Signals;
 use super::words::{self, EngineWish};
 use super::{Context, Ended};
 use crate::fleet::{Engines, Interrupted, StartWish, Started, start_all, stop_all};
-use crate::output::{Failure, print_error};
+use crate::output::{Failure, WithHint, print_error};
 use crate::state::{NetworkRecord, ProxyRecord};
 use anyhow::{Error, Result};
 use clap::Args;
@@ -71,19 +71,23 @@ impl Up {
             None => self.bring_up(context, &prepared, listen).await,
             Some(error) => Err(error),
         };
+        let ids = ids_of(&started);
         let (network, served) = match brought_up {
             Ok(up) => up,
-            Err(error) => {
-                stop_started(context, &ids_of(&started)).await;
-                prepared.undo(context)?;
-                return Err(error);
-            }
+            Err(error) => return Err(give_up(context, &prepared, &ids, error).await),
         };
-        announce(context, &choice, &network, &started, (served.record(), self.detach))?;
+        let announced = announce(context, &choice, &network, &started, (served.record(), self.detach));
+        if let Err(error) = announced.hint(|| "send its output elsewhere; what it started is stopped".into())
+        {
+            // Nobody would know what runs, and where.
+            if let Err(error) = served.end(context).await {
+                print_error(&error);
+            }
+            return Err(give_up(context, &prepared, &ids, error).await);
+        }
         if self.detach {
             return Ok(Ended::Done);
         }
-        let ids = ids_of(&started);
         let ended = served.serve_while(watch::until_interrupted(context, started, &mut signals)).await;
         let all_stopped = stop_started(context, &ids).await;
         prepared.release(context)?;
@@ -158,6 +162,15 @@ fn sort_out(results: Vec<(PeerId, Result<Started>)>) -> (Vec<Started>, Option<Er
 
 fn ids_of(started: &[Started]) -> Vec<PeerId> {
     started.iter().map(|started| started.record.id.clone()).collect()
+}
+
+/// Leaves everything as it was; what else goes wrong is said here.
+async fn give_up(context: &Context, prepared: &Prepared, ids: &[PeerId], why: Error) -> Error {
+    stop_started(context, ids).await;
+    if let Err(error) = prepared.undo(context) {
+        print_error(&error);
+    }
+    why
 }
 
 /// Stops what this command started; says so, and whether all of it is gone.

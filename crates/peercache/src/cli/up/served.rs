@@ -3,11 +3,11 @@
 use crate::cli::proxy::options;
 use crate::cli::{Context, Ended};
 use crate::client::Client;
-use crate::fleet::{ServeWish, Serving, start_proxy};
+use crate::fleet::{ServeWish, Serving, start_proxy, stop_proxy};
 use crate::state::ProxyRecord;
 use anyhow::{Context as _, Result};
 use peercache_core::spec::NetworkName;
-use std::future::Future;
+use std::future::{Future, ready};
 use std::net::SocketAddr;
 use std::pin::pin;
 use tokio::sync::oneshot;
@@ -49,6 +49,14 @@ impl<'a> Served<'a> {
             Self::Elsewhere(record) => Some(record),
             Self::NotAtAll(_) => None,
         }
+    }
+
+    /// Serves no longer, be it here or elsewhere.
+    pub(super) async fn end(self, context: &Context) -> Result<()> {
+        if let Self::Elsewhere(record) = &self {
+            return stop_proxy(&context.state, record).await;
+        }
+        self.serve_while(ready(Ended::NotDone)).await.map(drop)
     }
 
     /// Serves until `command` ends.
