@@ -7,7 +7,7 @@ mod prepare;
 mod served;
 mod watch;
 
-use super::proxy::refuse_unless_local;
+use super::proxy::{metrics_line, refuse_unless_local};
 use super::signals::Signals;
 use super::words::{self, EngineWish};
 use super::{Context, Ended};
@@ -20,7 +20,7 @@ use peercache_agent::supervise::Choice;
 use peercache_core::spec::{PeerId, Replication};
 use prepare::Prepared;
 use serde_json::json;
-use served::Served;
+use served::{Doors, Served};
 use std::io::ErrorKind;
 use std::net::{SocketAddr, TcpListener};
 use std::num::{NonZeroU16, NonZeroU32};
@@ -46,6 +46,9 @@ pub(super) struct Up {
     /// Where memcached clients connect [default: the setting listen, 127.0.0.1:11311]
     #[arg(long, value_name = "HOST:PORT", conflicts_with = "no_proxy")]
     listen: Option<SocketAddr>,
+    /// Where the proxy's metrics are shown to Prometheus, at /metrics [default: the setting metrics, nowhere]
+    #[arg(long, value_name = "HOST:PORT", conflicts_with = "no_proxy")]
+    metrics: Option<SocketAddr>,
     /// Peers and a network only
     #[arg(long)]
     no_proxy: bool,
@@ -59,7 +62,7 @@ impl Up {
         // Before anything is started, so that there is no moment at which a Ctrl-C would leave a daemon
         // behind.
         let mut signals = Signals::install()?;
-        let listen = self.listen(context)?;
+        let doors = self.doors(context)?;
         let choice = Engines::new()?.find(self.engine.unwrap_or(context.settings.engine))?;
         let prepared = Prepared::write(context, self.count(context), self.replication)?;
         context.output.say(format_args!("engine: {}", choice.why));
@@ -68,7 +71,7 @@ impl Up {
         let results = start_all(&context.state, wishes, signals.next()).await;
         let (started, failed) = sort_out(results);
         let brought_up = match failed {
-            None => self.bring_up(context, &prepared, listen).await,
+            None => self.bring_up(context, &prepared, doors).await,
             Some(error) => Err(error),
         };
         let ids = ids_of(&started);
@@ -95,20 +98,18 @@ impl Up {
     }
 
     /// Where to serve, if at all. A port that is taken is found before anything is started.
-    fn listen(&self, context: &Context) -> Result<Option<SocketAddr>> {
-        let listen = self.listen.unwrap_or(context.settings.proxy.listen);
+    fn doors(&self, context: &Context) -> Result<Option<Doors>> {
         if self.no_proxy {
             return Ok(None);
         }
-        refuse_unless_local(&listen)?;
-        TcpListener::bind(listen).map_err(|error| {
-            let sentence = match error.kind() {
-                ErrorKind::AddrInUse => format!("{listen} is in use by another program"),
-                _ => format!("cannot listen on {listen}: {error}"),
-            };
-            Failure::new(sentence, "--listen takes another address for the proxy, --no-proxy none")
-        })?;
-        Ok(Some(listen))
+        let settings = &context.settings.proxy;
+        let listen = self.listen.unwrap_or(settings.listen);
+        refuse_unless_free(&listen, "--listen takes another address for the proxy, --no-proxy none")?;
+        let metrics = self.metrics.or(settings.metrics);
+        if let Some(metrics) = &metrics {
+            refuse_unless_free(metrics, "--metrics takes another address")?;
+        }
+        Ok(Some(Doors { listen, metrics }))
     }
 
     /// The peers run: they are the network now, and it is served.
@@ -116,10 +117,10 @@ impl Up {
         &self,
         context: &'a Context,
         prepared: &Prepared,
-        listen: Option<SocketAddr>,
+        doors: Option<Doors>,
     ) -> Result<(NetworkRecord, Served<'a>)> {
         let network = prepared.finish(context, !self.detach)?;
-        let served = Served::begin(context, &network.name, listen, self.detach).await?;
+        let served = Served::begin(context, &network.name, doors, self.detach).await?;
         Ok((network, served))
     }
 
@@ -137,6 +138,18 @@ impl Up {
             weight: None,
         }
     }
+}
+
+/// Refuses an address that other machines reach, or that somebody listens on already.
+fn refuse_unless_free(address: &SocketAddr, hint: &str) -> Result<()> {
+    refuse_unless_local(address)?;
+    TcpListener::bind(address).map(drop).map_err(|error| {
+        let sentence = match error.kind() {
+            ErrorKind::AddrInUse => format!("{address} is in use by another program"),
+            _ => format!("cannot listen on {address}: {error}"),
+        };
+        Failure::new(sentence, hint).into()
+    })
 }
 
 /// Those that run, and why not all do; all reasons but the one that is returned are said here.
@@ -226,6 +239,7 @@ fn usage(context: &Context, network: &NetworkRecord, proxy: Option<&ProxyRecord>
     let mut text = format!("network {name}: {} peers, {copies} of which keep each key\n", peers.len());
     if let Some(address) = proxy.and_then(|proxy| proxy.listen.first()) {
         text += &format!("memcached clients connect to {address}\n");
+        text += &proxy.map_or_else(String::new, metrics_line);
     }
     text.push('\n');
     text += if detach { "try it:\n" } else { "try it from another shell:\n" };

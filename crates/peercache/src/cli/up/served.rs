@@ -12,6 +12,15 @@ use std::net::SocketAddr;
 use std::pin::pin;
 use tokio::sync::oneshot;
 
+/// Where the network is to be served.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Doors {
+    /// To clients.
+    pub(super) listen: SocketAddr,
+    /// To Prometheus, if at all.
+    pub(super) metrics: Option<SocketAddr>,
+}
+
 /// What serves the network.
 #[derive(Debug)]
 pub(super) enum Served<'a> {
@@ -26,15 +35,17 @@ impl<'a> Served<'a> {
     pub(super) async fn begin(
         context: &'a Context,
         network: &NetworkName,
-        listen: Option<SocketAddr>,
+        doors: Option<Doors>,
         detach: bool,
     ) -> Result<Self> {
         let (state, settings) = (&context.state, &context.settings);
-        Ok(match listen {
-            Some(listen) if detach => Self::Elsewhere(start_proxy(state, settings, network, listen).await?),
-            Some(listen) => {
+        Ok(match doors {
+            Some(Doors { listen, metrics }) if detach => {
+                Self::Elsewhere(start_proxy(state, settings, network, listen, metrics).await?)
+            }
+            Some(Doors { listen, metrics }) => {
                 let options = options(&settings.proxy, vec![listen])?;
-                let wish = ServeWish { options, metrics: settings.proxy.metrics, left_by_up: false };
+                let wish = ServeWish { options, metrics, left_by_up: false };
                 Self::Here(Box::new(Serving::open(state, settings, network, wish)?))
             }
             None if detach => Self::NotAtAll(None),
