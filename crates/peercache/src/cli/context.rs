@@ -20,6 +20,7 @@ pub(crate) struct Context {
 
 impl Context {
     pub(super) fn open(state_dir: Option<&Path>, config: Option<&Path>, output: Output) -> Result<Self> {
+        Settings::unknown_variables().into_iter().for_each(|words| output.warn(words));
         let settings = Settings::load(state_dir, config)?;
         let state = State::at(&settings.state_dir)?;
         Ok(Self { settings, state, output })

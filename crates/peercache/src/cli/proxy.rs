@@ -5,6 +5,7 @@ use super::{Context, Ended, words};
 use crate::fleet::{ServeWish, Serving};
 use crate::output::Failure;
 use crate::settings::ProxySettings;
+use crate::state::ProxyRecord;
 use anyhow::Result;
 use clap::Args;
 use peercache_core::spec::NetworkName;
@@ -76,8 +77,7 @@ impl ProxyCommand {
         let serving = Serving::open(state, settings, &self.network, wish)?;
         let record = &serving.record;
         context.output.result(record, || {
-            let metrics = record.metrics.iter().map(|at| format!("metrics are at http://{at}/metrics\n"));
-            let metrics: String = metrics.collect();
+            let metrics = metrics_line(record);
             let listen = record.listen.join(", ");
             format!("{metrics}network {} is served on {listen}; Ctrl-C ends it\n", self.network)
         })?;
@@ -112,6 +112,11 @@ impl ProxyCommand {
             ..options
         })
     }
+}
+
+/// Where its metrics are, for people; nothing where there are none.
+pub(super) fn metrics_line(proxy: &ProxyRecord) -> String {
+    proxy.metrics.iter().map(|at| format!("metrics are at http://{at}/metrics\n")).collect()
 }
 
 /// A proxy as the settings want it.

@@ -3,13 +3,14 @@
 //! A claim is the peer's record in the state `starting` with its starter's identity. It is taken under the
 //! lock and outlives it, so that nobody waits for a daemon under the lock and still each id gets one daemon.
 //! A claim that is dropped before it was confirmed (an error, Ctrl-C) stops its daemon and gives the record
-//! back as it was. The claim of a starter that died is void: the next one stops the daemon that it may have
-//! left.
+//! back as it was. While a claim lasts, others may change what is theirs in the record: all that its holder
+//! writes is written over the record as it is then. The claim of a starter that died is void: the next one
+//! stops the daemon that it may have left.
 
 use super::look::{Condition, condition};
 use super::{GRACE, StartWish};
 use crate::output::{Failure, sentence};
-use crate::state::{PeerRecord, PeerState, Reader, State, StateError};
+use crate::state::{NetworkRecord, PeerRecord, PeerState, Reader, State, StateError, Writer};
 use anyhow::{Context, Result, anyhow};
 use peercache_agent::supervise::{Launched, Marker, Process, ProcessIdentity, Ready, find_marked, port};
 use peercache_core::spec::PeerId;
@@ -70,9 +71,8 @@ impl Claim {
     /// this one. A port that the user chose is kept.
     pub(super) fn begin_again(&mut self) -> Result<()> {
         self.stop_daemon();
-        let mut record = self.record.clone();
-        record.set_process(None);
-        self.state.change(|writer| {
+        self.update(|writer, record| {
+            record.set_process(None);
             if !record.port_fixed {
                 let others = ports_of_others(writer, &record.id)?;
                 // Commands that lost against each other walk on with different strides.
@@ -80,37 +80,52 @@ impl Claim {
                 let from = record.port.saturating_add(u16::try_from(stride)?);
                 record.port = port::first_free(from, &others).ok_or_else(no_port)?;
             }
-            anyhow::Ok(writer.put_peer(&record)?)
-        })?;
-        self.record = record;
-        Ok(())
+            Ok(())
+        })
     }
 
     /// Writes down the daemon's pid, so that from now on any command can find it.
     pub(super) fn note(&mut self, launched: Launched) -> Result<()> {
-        self.record.set_process(Some(launched.process.identity()));
+        let process = launched.process.identity().clone();
         // From here on, dropping the claim stops the daemon.
         self.launched = Some(launched);
-        self.write()
+        self.update(|_, record| {
+            record.set_process(Some(&process));
+            Ok(())
+        })
     }
 
     /// The daemon serves: the claim becomes a running peer.
     pub(super) fn confirm(mut self, ready: Ready) -> Result<super::Started> {
-        self.record.state = PeerState::Running;
-        self.record.starter = None;
-        self.record.started_at = Some(jiff::Timestamp::now().to_string());
-        self.state.change(|writer| -> Result<(), StateError> {
-            writer.put_peer(&self.record)?;
-            writer.end_outages(&self.record.id, &self.outages)
+        let outages = std::mem::take(&mut self.outages);
+        self.update(|writer, record| {
+            record.state = PeerState::Running;
+            record.starter = None;
+            record.started_at = Some(jiff::Timestamp::now().to_string());
+            // Before the record: whoever sees it running may read from it. Should the record then fail, the
+            // daemon goes, and with it all that an outage could be about.
+            Ok(writer.end_outages(&record.id, &outages)?)
         })?;
         self.is_settled = true;
         let launched = self.launched.take().context("a daemon is confirmed before it was started")?;
         Ok(super::Started { record: self.record.clone(), process: launched.process, version: ready.version })
     }
 
-    fn write(&self) -> Result<()> {
-        self.state.change(|writer| -> Result<(), StateError> { writer.put_peer(&self.record) })?;
+    /// Changes what is this command's in the record as it is by now: a network that took the peer in or let
+    /// it go has changed what is the network's.
+    fn update(&mut self, change: impl FnOnce(&mut Writer, &mut PeerRecord) -> Result<()>) -> Result<()> {
+        self.record = self.state.change(|writer| {
+            let mut record = self.claimed(writer)?.ok_or_else(|| lost_claim(&self.record.id))?;
+            change(writer, &mut record)?;
+            writer.put_peer(&record)?;
+            anyhow::Ok(record)
+        })?;
         Ok(())
+    }
+
+    /// The record as it is, as long as it says that this command is at it.
+    fn claimed(&self, state: &Reader) -> Result<Option<PeerRecord>, StateError> {
+        Ok(state.peer(&self.record.id)?.filter(|peer| peer.starter == self.record.starter))
     }
 
     /// The daemon, once it was started.
@@ -127,20 +142,38 @@ impl Claim {
 
     fn give_back(&self) -> Result<()> {
         self.state.change(|writer| {
-            let current = writer.peer(&self.record.id)?;
-            if current.as_ref().is_none_or(|peer| peer.starter != self.record.starter) {
-                return Ok(());
+            let Some(mut peer) = self.claimed(writer)? else { return Ok(()) };
+            match &self.previous {
+                Some(previous) => restore(&mut peer, previous),
+                None if is_listed(writer, &peer.id) => {}
+                None => return Ok(writer.remove_peer(&peer.id)?),
             }
-            let Some(previous) = &self.previous else {
-                return Ok(writer.remove_peer(&self.record.id)?);
-            };
-            let mut peer = previous.clone();
             peer.state = PeerState::Stopped;
             peer.starter = None;
             peer.set_process(None);
             Ok(writer.put_peer(&peer)?)
         })
     }
+}
+
+/// Takes back what a wish has changed.
+fn restore(peer: &mut PeerRecord, previous: &PeerRecord) {
+    peer.engine = previous.engine;
+    peer.memory_mb = previous.memory_mb;
+    peer.weight = previous.weight;
+    peer.port = previous.port;
+    peer.port_fixed = previous.port_fixed;
+}
+
+/// Whether a network has the peer, and could not be used without its record. One that cannot be read may
+/// have it.
+fn is_listed(state: &Reader, id: &PeerId) -> bool {
+    state.network_of(id).map_or(true, |network| network.is_some())
+}
+
+fn lost_claim(id: &PeerId) -> anyhow::Error {
+    let sentence = format!("another command has taken over peer {id} while it started");
+    Failure::new(sentence, "peercache peer list shows how it stands").into()
 }
 
 impl Drop for Claim {
@@ -150,11 +183,9 @@ impl Drop for Claim {
         }
         self.stop_daemon();
         if let Err(error) = self.give_back() {
-            let id = &self.record.id;
-            crate::output::complain(format!(
-                "the record of peer {id} still says starting: {}",
-                sentence(&error)
-            ));
+            let (id, why) = (&self.record.id, sentence(&error));
+            // Why it was not started is still to be said, and that is the error.
+            crate::output::warn(format!("peer {id} still says starting until it is started again: {why}"));
         }
     }
 }
@@ -181,12 +212,33 @@ fn refuse_if_taken(peer: &PeerRecord) -> Result<()> {
             let sentence = format!("peer {id} is already running (pid {pid} on {})", peer.address());
             Err(Failure::new(sentence, format!("peercache peer restart {id} starts it anew, empty")).into())
         }
-        Condition::Starting { by } => {
-            let sentence = format!("peer {id} is being started by another command (pid {by})");
-            Err(Failure::new(sentence, "wait for it; peercache peer list shows when it runs").into())
-        }
+        Condition::Starting { by } => Err(being_started(id, by)),
         _ => Ok(()),
     }
+}
+
+/// Another command, that lives, is at it.
+fn being_started(id: &PeerId, by: u32) -> anyhow::Error {
+    let sentence = format!("peer {id} is being started by another command (pid {by})");
+    Failure::new(sentence, "wait for it; peercache peer list shows when it runs").into()
+}
+
+/// Refuses a peer that another command is bringing up: what becomes of it is not known yet, and an `up` will
+/// put it into its own network.
+pub(crate) fn refuse_while_starting(state: &Reader, peer: &PeerRecord) -> Result<()> {
+    let id = &peer.id;
+    if let Condition::Starting { by } = condition(peer)? {
+        return Err(being_started(id, by));
+    }
+    for NetworkRecord { name, starting, up_by, .. } in state.networks()? {
+        if let Some(up) = up_by.filter(|_| starting.contains(id))
+            && Process::open(&up)?.is_some()
+        {
+            let sentence = format!("peer {id} is being brought up for network {name} (pid {})", up.pid);
+            return Err(Failure::new(sentence, "wait for it; peercache network show tells its peers").into());
+        }
+    }
+    Ok(())
 }
 
 fn choose_port(state: &Reader, record: &PeerRecord, wish: &StartWish, has_strays: bool) -> Result<u16> {

@@ -17,6 +17,7 @@ mod users;
 
 pub(crate) use ask::{statistics, version};
 pub(crate) use attached::{record_attached, refuse_known};
+pub(crate) use claim::refuse_while_starting;
 pub(crate) use connect::{Connected, connect, read_network, topology, unknown_network};
 pub(crate) use look::{Condition, condition, look};
 pub(crate) use proxies::{running_proxies, start_proxy, stop_proxy};

@@ -54,23 +54,28 @@ pub(crate) fn running_proxies(state: &Reader) -> Result<Vec<ProxyRecord>> {
     Ok(running)
 }
 
-/// Starts a proxy of `network` that outlives this command, and waits until it listens.
+/// Starts a proxy of `network` that outlives this command, and waits until it listens, also where its metrics
+/// are to be shown.
 pub(crate) async fn start_proxy(
     state: &State,
     settings: &Settings,
     network: &NetworkName,
     listen: SocketAddr,
+    metrics: Option<SocketAddr>,
 ) -> Result<ProxyRecord> {
     let log_path = state.proxy_log(network);
     let log = LogMark::end_of(&log_path);
     let mut command = command(state, settings, network, listen)?;
+    if let Some(metrics) = metrics {
+        command.args(["--metrics", &metrics.to_string()]);
+    }
     command.stderr(open_log(&log_path).with_context(|| cannot_write(&log_path))?);
     let started = tokio::task::spawn_blocking(move || spawn(command)).await?;
     started.map_err(|error| {
         let words = log.last_lines(20).unwrap_or_default();
         let said = words.iter().find_map(|line| line.strip_prefix("error: "));
         let sentence = said.map_or_else(|| error.to_string(), ToString::to_string);
-        let hint = "--listen takes another address, --no-proxy none";
+        let hint = "--listen and --metrics take other addresses, --no-proxy none";
         Failure::new(format!("the proxy does not run: {sentence}"), hint).into()
     })
 }

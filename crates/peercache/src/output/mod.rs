@@ -81,10 +81,15 @@ impl Output {
 
     /// Something that went well but not entirely.
     pub(crate) fn warn(self, words: impl Display) {
-        let style = anstyle::AnsiColor::Yellow.on_default().bold();
-        // Nobody is left to be told when standard error is closed.
-        let _ = writeln!(AutoStream::auto(io::stderr()), "{style}warning:{style:#} {words}");
+        warn(words);
     }
+}
+
+/// As [`Output::warn`], for those who have no output.
+pub(crate) fn warn(words: impl Display) {
+    let style = anstyle::AnsiColor::Yellow.on_default().bold();
+    // Nobody is left to be told when standard error is closed.
+    let _ = writeln!(AutoStream::auto(io::stderr()), "{style}warning:{style:#} {words}");
 }
 
 /// Something that went wrong where no error can be returned: in a drop, or beside another error.

@@ -44,10 +44,9 @@ fn plain(value: &DeValue<'_>) -> Option<String> {
 
 fn unknown(place: &str, name: &str, keys: &[&str]) -> Failure {
     let sentence = format!("{place}: there is no setting {name:?}");
-    let distance = |key: &&&str| strsim::damerau_levenshtein(name, key);
-    let hint = match keys.iter().min_by_key(distance) {
-        Some(nearest) if distance(&nearest) <= 4 => format!("did you mean {nearest}?"),
-        _ => format!("the settings are {}", keys.join(", ")),
+    let hint = match super::nearest(name, keys) {
+        Some(nearest) => format!("did you mean {nearest}?"),
+        None => format!("the settings are {}", keys.join(", ")),
     };
     Failure::new(sentence, hint)
 }

@@ -5,6 +5,7 @@
 //! a wrong one is found by the first command and not by the one that needs it. A flag of a single command is
 //! no setting: the command prefers it to what is here.
 
+mod environment;
 mod file;
 
 use crate::cli::words::EngineWish;
@@ -43,6 +44,9 @@ const KEYS: [(&str, &str); 17] = [
 
 /// The file that is read when none is named, in the working directory.
 const FILE: &str = "peercache.toml";
+
+/// How far a name may be from another to have been meant as that, in letters that differ.
+const TYPING_ERRORS_MAX: usize = 4;
 
 /// Where a setting's value came from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -138,8 +142,7 @@ impl Settings {
             let value = if relative { beside(path, &value) } else { value.into() };
             set(&mut entries, key, value, Source::File(path.to_owned(), line));
         }
-        for (key, _) in KEYS {
-            let name = format!("PEERCACHE_{}", key.to_uppercase());
+        for (key, name) in KEYS.map(|(key, _)| (key, environment::variable(key))) {
             if let Some(value) = env::var_os(&name).filter(|value| !value.is_empty()) {
                 set(&mut entries, key, value, Source::Environment(name));
             }
@@ -181,6 +184,13 @@ impl Settings {
         })
     }
 
+    /// What is to be said of variables that look like settings and are none.
+    pub(crate) fn unknown_variables() -> Vec<String> {
+        let set = env::vars_os().filter(|(_, value)| !value.is_empty());
+        let names = set.map(|(name, _)| name.to_string_lossy().into_owned());
+        environment::unknown(names, &KEYS.map(|(key, _)| key))
+    }
+
     /// The settings file that something was taken from, if there is one.
     pub(crate) fn file(&self) -> Option<&Path> {
         self.entries.iter().find_map(|entry| match &entry.source {
@@ -195,6 +205,12 @@ impl Settings {
         let is_named = matches!(entry.source, Source::Flag | Source::Environment(_));
         is_named.then_some(self.state_dir.as_path())
     }
+}
+
+/// The name among `known` that somebody who typed `name` may have meant.
+fn nearest<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
+    let distance = |known: &&&str| strsim::damerau_levenshtein(name, known);
+    known.iter().min_by_key(distance).filter(|nearest| distance(nearest) <= TYPING_ERRORS_MAX).copied()
 }
 
 fn set(entries: &mut [Entry], key: &str, value: OsString, source: Source) {

@@ -1,10 +1,11 @@
 //! A folder with one file per record, and an index that lists them.
 //!
-//! The files are the truth. A record's file is written before the index and removed before it, so after a
-//! crash between the two they may differ by one name; the folder is what counts, and the next change under
-//! the lock writes the index anew from it. A *torn* index is an error all the same: it shows that something
-//! else is wrong.
+//! The files are the truth. A change writes and removes them first and the index last, so after a crash, or
+//! on a disk without room for the index, they may differ; the folder is what counts, and the next change
+//! under the lock writes the index anew from it. A *torn* index is an error all the same: it shows that
+//! something else is wrong.
 
+use super::journal::Journal;
 use super::{StateError, files};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -53,24 +54,22 @@ pub(super) fn all<R: Record>(root: &Path) -> Result<Vec<R>, StateError> {
     Ok(records)
 }
 
-pub(super) fn put<R: Record>(root: &Path, record: &R) -> Result<(), StateError> {
+pub(super) fn put<R: Record>(root: &Path, journal: &mut Journal, record: &R) -> Result<(), StateError> {
     read_index::<R>(root)?;
     let path = path_of::<R>(root, record.name());
-    let is_new = !path.exists();
-    files::write(&path, record)?;
-    repair_index::<R>(root).inspect_err(|_| {
-        if is_new {
-            // What failed must leave nothing behind. If even this fails, the error that is on its way says
-            // why.
-            let _ = files::remove(&path);
-        }
-    })
+    journal.lists(R::INDEX, repair_index::<R>);
+    journal.keep(&path)?;
+    files::write(&path, record)
 }
 
-pub(super) fn remove<R: Record>(root: &Path, name: &R::Name) -> Result<(), StateError> {
+pub(super) fn remove<R: Record>(
+    root: &Path,
+    journal: &mut Journal,
+    name: &R::Name,
+) -> Result<(), StateError> {
     read_index::<R>(root)?;
-    files::remove(&path_of::<R>(root, name))?;
-    repair_index::<R>(root)
+    journal.lists(R::INDEX, repair_index::<R>);
+    journal.remove(&path_of::<R>(root, name))
 }
 
 fn path_of<R: Record>(root: &Path, name: &R::Name) -> PathBuf {
@@ -78,9 +77,10 @@ fn path_of<R: Record>(root: &Path, name: &R::Name) -> PathBuf {
 }
 
 fn names<R: Record>(root: &Path) -> Result<Vec<R::Name>, StateError> {
-    let index = Path::new(R::INDEX).file_name();
+    // An index beside the folder takes nobody's name: `network/network.json` is a network's record.
+    let index = Path::new(R::INDEX).strip_prefix(R::FOLDER).ok();
     let listed = files::list(&root.join(R::FOLDER))?;
-    let ours = listed.iter().filter(|name| index != Some(name.as_ref()));
+    let ours = listed.iter().filter(|name| index != Some(Path::new(name)));
     let mut names: Vec<R::Name> = ours.filter_map(|name| name.strip_suffix(".json")?.parse().ok()).collect();
     names.sort_unstable();
     Ok(names)

@@ -5,6 +5,7 @@
 //! so nobody who can place one in the state directory makes us read or overwrite something else.
 
 use super::StateError;
+use super::journal::KEPT;
 use rustix::fs::OFlags;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -94,6 +95,29 @@ pub(super) fn remove(path: &Path) -> Result<(), StateError> {
     }
 }
 
+/// Gives the file at `path` a second name; says whether there is a file. It is copied where the file system
+/// has no second names.
+pub(super) fn link(path: &Path, second: &Path) -> Result<bool, StateError> {
+    if is_symlink(path) {
+        return Err(wrong_kind(path, "a symbolic link", "a file"));
+    }
+    match fs::hard_link(path, second) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+        Err(_) => {
+            let copied = fs::copy(path, second);
+            copied.map(|_| true).map_err(|source| StateError::Unwritable { path: path.to_owned(), source })
+        }
+    }
+}
+
+/// Puts the file `from` in the place of `to`, also where both are the same file.
+pub(super) fn rename(from: &Path, to: &Path) -> Result<(), StateError> {
+    fs::rename(from, to).map_err(|source| StateError::Unwritable { path: to.to_owned(), source })?;
+    // Two names of one file both stay.
+    remove(from)
+}
+
 /// Without this, a power cut may undo a rename that was already reported.
 fn sync_folder(path: &Path) -> Result<(), StateError> {
     let synced = File::open(folder_of(path)).and_then(|folder| folder.sync_all());
@@ -134,9 +158,10 @@ pub(super) fn list(folder: &Path) -> Result<Vec<String>, StateError> {
     Ok(names)
 }
 
-/// Removes what a crash left half written. Only under the lock: nobody else is writing then.
+/// Removes what a crash left of a change. Only under the lock: nobody else is writing then.
 pub(super) fn sweep(folder: &Path) -> Result<(), StateError> {
-    for name in list(folder)?.iter().filter(|name| name.starts_with(TEMPORARY)) {
+    let is_left = |name: &&String| name.starts_with(TEMPORARY) || name.starts_with(KEPT);
+    for name in list(folder)?.iter().filter(is_left) {
         remove(&folder.join(name))?;
     }
     Ok(())
@@ -202,7 +227,7 @@ mod tests {
     #[test]
     fn a_sweep_removes_what_a_crash_left_and_nothing_else() {
         let folder = tempfile::tempdir().unwrap();
-        for name in [".new-x1", "p0.json", "notes"] {
+        for name in [".new-x1", ".old-p0.json", "p0.json", "notes"] {
             fs::write(folder.path().join(name), "").unwrap();
         }
         sweep(folder.path()).unwrap();

@@ -17,6 +17,7 @@
 mod collection;
 mod error;
 mod files;
+mod journal;
 mod lock;
 mod networks;
 mod peers;
@@ -31,6 +32,7 @@ pub(crate) use peers::{PeerRecord, PeerState};
 pub(crate) use proxies::ProxyRecord;
 pub(crate) use register::Records;
 
+use journal::Journal;
 use lock::Lock;
 use peercache_control::Ledger;
 use peercache_core::spec::{NetworkName, PeerId};
@@ -58,7 +60,10 @@ pub(crate) struct Reader {
 
 /// The state while nobody else reads or changes it.
 #[derive(Debug)]
-pub(crate) struct Writer(Reader);
+pub(crate) struct Writer {
+    reader: Reader,
+    journal: Journal,
+}
 
 impl State {
     /// The state in `dir`. Nothing is created before the first change.
@@ -112,7 +117,7 @@ impl State {
     /// await.
     ///
     /// # Errors
-    /// What `change` says, or why the state cannot be locked. A record is written whole or not at all.
+    /// What `change` says, or why the state cannot be locked. All records are as they were before then.
     pub(crate) fn change<T, E: From<StateError>>(
         &self,
         change: impl FnOnce(&mut Writer) -> Result<T, E>,
@@ -125,7 +130,14 @@ impl State {
             files::make_folder(&folder)?;
             files::sweep(&folder)?;
         }
-        change(&mut Writer(Reader { root: self.root.clone(), _lock: Some(lock) }))
+        let reader = Reader { root: self.root.clone(), _lock: Some(lock) };
+        let mut writer = Writer { reader, journal: Journal::default() };
+        let changed = change(&mut writer);
+        match &changed {
+            Ok(_) => writer.journal.close(&self.root),
+            Err(_) => writer.journal.take_back(),
+        }
+        changed
     }
 }
 
@@ -165,68 +177,79 @@ impl Deref for Writer {
     type Target = Reader;
 
     fn deref(&self) -> &Reader {
-        &self.0
+        &self.reader
     }
 }
 
-// These take `&mut self`, though a file needs none of it, so that a reader cannot write.
 impl Writer {
     /// Creates or replaces a peer's record.
     pub(crate) fn put_peer(&mut self, peer: &PeerRecord) -> Result<(), StateError> {
-        collection::put(&self.0.root, peer)
+        collection::put(&self.reader.root, &mut self.journal, peer)
     }
 
     /// Removes a peer's record.
     pub(crate) fn remove_peer(&mut self, id: &PeerId) -> Result<(), StateError> {
-        collection::remove::<PeerRecord>(&self.0.root, id)
+        collection::remove::<PeerRecord>(&self.reader.root, &mut self.journal, id)
     }
 
-    /// The peers `ids` have left their network, and with it the siblings that stood in for them.
-    pub(crate) fn end_warming(&mut self, ids: &[PeerId]) -> Result<(), StateError> {
+    /// The peers `ids` enter a network whose peers hold what these do not: their misses are asked of the next
+    /// replica.
+    pub(crate) fn begin_warming(&mut self, ids: &[PeerId]) -> Result<(), StateError> {
         for id in ids {
-            self.begin_anew(id)?;
-            if let Some(mut peer) = self.peer(id)?.filter(|peer| peer.warming) {
-                peer.warming = false;
+            if let Some(mut peer) = self.peer(id)?.filter(|peer| !peer.warming) {
+                peer.warming = true;
                 self.put_peer(&peer)?;
             }
         }
         Ok(())
     }
 
+    /// The peers `ids` have left their network, and with it the siblings that stood in for them.
+    pub(crate) fn end_warming(&mut self, ids: &[PeerId]) -> Result<(), StateError> {
+        for id in ids {
+            if let Some(mut peer) = self.peer(id)?.filter(|peer| peer.warming) {
+                peer.warming = false;
+                self.put_peer(&peer)?;
+            }
+        }
+        // What cannot be taken back comes last.
+        ids.iter().try_for_each(|id| self.begin_anew(id).map(drop))
+    }
+
     /// What the peer forgot in earlier outages does not matter any more: it is started anew, or alone.
     /// Returns the outages of writers that are gone, for [`Self::end_outages`].
     pub(crate) fn begin_anew(&mut self, id: &PeerId) -> Result<Vec<OsString>, StateError> {
-        let ledger = Ledger::at(&self.0.root);
+        let ledger = Ledger::at(&self.reader.root);
         ledger.clear_emptied(id).and_then(|()| ledger.abandoned(id)).map_err(|source| self.bad_ledger(source))
     }
 
     /// These outages of the peer are over: its daemon was started after their writers were gone.
     pub(crate) fn end_outages(&mut self, id: &PeerId, outages: &[OsString]) -> Result<(), StateError> {
-        Ledger::at(&self.0.root).remove_abandoned(id, outages).map_err(|source| self.bad_ledger(source))
+        Ledger::at(&self.reader.root).remove_abandoned(id, outages).map_err(|source| self.bad_ledger(source))
     }
 
     fn bad_ledger(&self, source: io::Error) -> StateError {
-        StateError::Unwritable { path: self.0.root.join("outage"), source }
+        StateError::Unwritable { path: self.reader.root.join("outage"), source }
     }
 
     /// Creates or replaces a network's record.
     pub(crate) fn put_network(&mut self, network: &NetworkRecord) -> Result<(), StateError> {
-        collection::put(&self.0.root, network)
+        collection::put(&self.reader.root, &mut self.journal, network)
     }
 
     /// Creates or replaces a proxy's record.
     pub(crate) fn put_proxy(&mut self, proxy: &ProxyRecord) -> Result<(), StateError> {
-        collection::put(&self.0.root, proxy)
+        collection::put(&self.reader.root, &mut self.journal, proxy)
     }
 
     /// Removes a proxy's record.
     pub(crate) fn remove_proxy(&mut self, pid: u32) -> Result<(), StateError> {
-        collection::remove::<ProxyRecord>(&self.0.root, &pid)
+        collection::remove::<ProxyRecord>(&self.reader.root, &mut self.journal, &pid)
     }
 
     /// Removes a network's record.
     pub(crate) fn remove_network(&mut self, name: &NetworkName) -> Result<(), StateError> {
-        collection::remove::<NetworkRecord>(&self.0.root, name)
+        collection::remove::<NetworkRecord>(&self.reader.root, &mut self.journal, name)
     }
 }
 

@@ -15,6 +15,12 @@ fn peer(text: &str) -> PeerRecord {
     PeerRecord::managed(id(text), EngineKind::Memcached)
 }
 
+fn on_port(name: &str, port: u16) -> PeerRecord {
+    let mut peer = peer(name);
+    peer.port = port;
+    peer
+}
+
 fn network(name: &str, peers: &[&str]) -> NetworkRecord {
     let placement = Placement {
         replication: Replication::default(),
@@ -85,6 +91,52 @@ fn the_folder_is_the_truth_and_the_registry_is_mended_from_it() {
     let registry: serde_json::Value = serde_json::from_str(&registry).unwrap();
     assert_eq!(registry["peers"], serde_json::json!(["p0", "p2"]));
     assert_eq!(ids(), ["p0", "p2"]);
+}
+
+/// Every file of the state with its bytes.
+fn files_of(state: &State) -> Vec<(PathBuf, Vec<u8>)> {
+    let mut files = Vec::new();
+    for folder in ["", "peer", "network", "proxy"] {
+        let entries = fs::read_dir(state.root().join(folder)).unwrap().map(|entry| entry.unwrap().path());
+        files.extend(
+            entries.filter(|path| path.is_file()).map(|path| (path.clone(), fs::read(path).unwrap())),
+        );
+    }
+    files.sort();
+    files
+}
+
+#[test]
+fn p70_a_change_that_fails_half_way_leaves_everything_as_it_was() {
+    let (_folder, state) = scratch();
+    let begin = |state: &mut Writer| -> Done {
+        state.put_network(&network("main", &["p0"]))?;
+        ["p0", "p1", "p2"].iter().try_for_each(|name| state.put_peer(&peer(name)))
+    };
+    state.change(begin).unwrap();
+    let before = files_of(&state);
+    let fail = |state: &mut Writer| -> Done {
+        for port in [1, 2] {
+            state.put_peer(&on_port("p0", port))?;
+        }
+        state.remove_peer(&id("p1"))?;
+        state.remove_peer(&id("p2"))?;
+        state.put_peer(&on_port("p2", 3))?;
+        state.put_peer(&peer("p3"))?;
+        state.remove_peer(&id("p3"))?;
+        state.put_peer(&peer("p4"))?;
+        state.remove_network(&"main".parse().unwrap())?;
+        state.put_network(&network("other", &[]))?;
+        fs::write(state.reader.root.join("peer/registry.json"), "{").unwrap();
+        state.put_peer(&peer("p5"))
+    };
+    let registry = fs::read(state.root().join("peer/registry.json")).unwrap();
+    let error = state.change(fail).unwrap_err();
+    assert!(error.to_string().contains("registry.json is torn"), "{error}");
+    fs::write(state.root().join("peer/registry.json"), registry).unwrap();
+    assert_eq!(files_of(&state), before);
+    state.change(|state| -> Done { state.remove_peer(&id("p1")) }).unwrap();
+    assert_eq!(files_of(&state).len(), before.len() - 1, "no second name stays");
 }
 
 #[test]

@@ -1,10 +1,11 @@
 //! What a proxy shows to whoever measures it from outside.
 
 use crate::client::Client;
-use crate::world::{Beside, World, wait_for};
+use crate::world::{Beside, World, is_there, wait_for};
+use rustix::process::Signal;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Read, Write};
-use std::net::TcpStream;
+use std::net::{TcpListener, TcpStream};
 
 /// The samples of a page, each by its name and labels as they stand there.
 type Samples = BTreeMap<String, f64>;
@@ -110,4 +111,56 @@ fn metrics_are_a_page_that_prometheus_reads_and_count_what_clients_did() {
     assert_eq!(parse(&scrape(metrics))[&readable], 0.0, "it misses writes");
     assert!(proxy.err().contains("→ down"), "transitions are told: {}", proxy.err());
     world.good("down");
+}
+
+#[test]
+fn up_shows_the_metrics_of_its_proxy_detached_or_not_by_flag_or_setting() {
+    let world = World::new();
+    let network_peers = |document: &serde_json::Value| {
+        let page = scrape(document["proxy"]["metrics"].as_str().unwrap());
+        parse(&page)["peercache_network_peers{network=\"main\"}"]
+    };
+    let flag = " --metrics 127.0.0.1:0";
+    for (given, set) in [(flag, None), ("", Some("127.0.0.1:0"))] {
+        let command = |args: &str| {
+            let mut command = world.command(&format!("{args} up --peers 2{given}"));
+            set.map(|set| command.env("PEERCACHE_METRICS", set));
+            command
+        };
+        let mut up = Beside::start(&world, command("-o json"));
+        wait_for("up to be ready", || up.out().ends_with("}\n"));
+        assert_eq!(network_peers(&serde_json::from_str(&up.out()).unwrap()), 2.0);
+        up.signal(Signal::INT);
+        assert_eq!(up.end().code, 0);
+
+        let out = command("-o json").arg("--detach").output().unwrap();
+        assert_eq!(network_peers(&serde_json::from_slice(&out.stdout).unwrap()), 2.0);
+        world.good("down");
+
+        let mut up = Beside::start(&world, command(""));
+        wait_for("up to be ready", || up.out().contains("Ctrl-C stops everything"));
+        let out = up.out();
+        let mut lines = out.lines();
+        let url = lines.find_map(|line| line.strip_prefix("metrics are at http://")).unwrap();
+        scrape(url.strip_suffix("/metrics").unwrap());
+        up.signal(Signal::INT);
+        assert_eq!(up.end().code, 0);
+    }
+}
+
+#[test]
+fn up_refuses_metrics_where_they_cannot_be_shown_before_it_starts_anything() {
+    let world = World::new();
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap();
+    for how in ["", " --detach"] {
+        let words = format!("{address} is in use by another program");
+        let ran = world.bad(&format!("up --metrics {address}{how}"), &[&words]);
+        assert!(ran.err.contains("hint: --metrics takes another address"), "{ran:?}");
+        world.bad(&format!("up --metrics 0.0.0.0:0{how}"), &["0.0.0.0:0", "other machines"]);
+    }
+    let ran = world.run("up --no-proxy --metrics 127.0.0.1:0");
+    assert_eq!((ran.code, ran.err.contains("cannot be used with")), (2, true), "{ran:?}");
+    assert_eq!(world.daemons(), []);
+    assert!(!is_there(world.state()));
 }

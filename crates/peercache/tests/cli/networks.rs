@@ -133,6 +133,24 @@ fn p40_a_peer_is_in_one_network_only() {
 }
 
 #[test]
+fn p40_a_network_called_network_is_one_like_any_other() {
+    let world = World::new();
+    world.good("peer start p0 --engine memcached");
+    for name in ["network", "registry"] {
+        world.good(&format!("network create {name}"));
+    }
+    world.good("network add network p0");
+    assert_eq!(world.json("network list")[0]["name"], "network");
+    let index: serde_json::Value = serde_json::from_str(&world.read("network.json")).unwrap();
+    assert_eq!(index["networks"], json!(["network", "registry"]));
+    world.bad("network add registry p0", &["peer p0 is in network network already"]);
+    world.bad("peer detach p0", &["peer p0 is in network network"]);
+    world.good("network set network k v");
+    world.good("network delete network");
+    assert_eq!(world.json("network list")[0]["name"], "registry");
+}
+
+#[test]
 fn thirty_adds_at_once_make_thirty_members_each_once() {
     let world = World::new();
     let ids: Vec<String> = (0..20).map(|number| format!("p{number}")).collect();

@@ -60,3 +60,21 @@ fn a_proxy_is_set_up_by_settings_and_flags_prevail() {
     let ran = Ran::of(world.command("peer list").env("PEERCACHE_LISTEN", "localhost").output().unwrap());
     ran.assert_failed(&["listen", "\"localhost\"", "environment PEERCACHE_LISTEN"]);
 }
+
+#[test]
+fn an_unknown_variable_is_told_with_the_nearest_name_and_passed_over() {
+    let world = World::new();
+    let mut command = world.command("-o json config show");
+    for known in ["LOG", "PEER", "PROXY", "LONG", "TOOLS", "SIM_SEEDS", "TEST_WRITER", "STATE_DIR", "HASH"] {
+        command.env(format!("PEERCACHE_{known}"), if known == "HASH" { "md5" } else { "warn" });
+    }
+    let ran = Ran::of(command.output().unwrap());
+    assert_eq!((ran.code, ran.err.as_str()), (0, ""), "{ran:?}");
+    command.env("PEERCACHE_VNODE", "7").env("PEERCACHE_VNOD", "");
+    let ran = Ran::of(command.output().unwrap());
+    let words = "warning: there is no setting PEERCACHE_VNODE, so it changes nothing: did you mean \
+                 PEERCACHE_VNODES?\n";
+    assert_eq!((ran.code, ran.err.as_str()), (0, words), "{ran:?}");
+    let show: serde_json::Value = serde_json::from_str(&ran.out).unwrap();
+    assert_eq!(show["vnodes"]["value"], "100");
+}

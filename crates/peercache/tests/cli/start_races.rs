@@ -88,6 +88,58 @@ fn ctrl_c_during_a_start_leaves_nothing() {
 }
 
 #[test]
+fn p70_a_peer_that_is_being_started_enters_no_network_and_leaves_no_hole_in_one() {
+    let world = World::new();
+    world.good("network create main");
+    world.good("network create other");
+    let mut command = world.command(&slow_start());
+    command.env("MEMCACHED_PATH", world.slow_memcached());
+    let mut starter = Beside::start(&world, command);
+    wait_for("the daemon to be there", || world.daemons().len() == 1);
+    let ran = world.bad("network add main p0", &["peer p0 is being started by another command (pid "]);
+    assert!(ran.err.contains("hint: wait for it"), "{ran:?}");
+    // As a version of peercache does that lets it pass.
+    let listed = world.read("network/main.json").replace("\"peers\": []", "\"peers\": [\"p0\"]");
+    fs::write(world.state().join("network/main.json"), listed).unwrap();
+    starter.signal(Signal::INT);
+    starter.end().assert_failed(&["interrupted"]);
+    assert_eq!(world.daemons(), []);
+    assert_eq!(world.json("peer show p0")["state"], "stopped", "its network needs the record");
+    world.good("network show main");
+    world.good("peer start p0 --engine memcached");
+    world.good("network set main k v");
+    world.bad("network add other p0", &["peer p0 is in network main already"]);
+}
+
+#[test]
+fn p70_what_others_write_of_a_peer_while_it_starts_stays() {
+    let world = World::new();
+    world.good("peer start p0 p1 --engine memcached");
+    world.good("network create main --replication 2");
+    world.good("network add main p0 p1");
+    for interrupted in [false, true] {
+        world.good("peer stop p1");
+        let mut command = world.command("peer start p1");
+        command.env("MEMCACHED_PATH", world.slow_memcached());
+        let mut starter = Beside::start(&world, command);
+        wait_for("the pid to be written down", || world.record("p1")["pid"].is_u64());
+        assert_eq!(world.record("p1")["warming"], true);
+        world.good("network remove main p1");
+        if interrupted {
+            starter.signal(Signal::INT);
+            starter.end().assert_failed(&["interrupted"]);
+        } else {
+            let _gate = world.release_all();
+            assert_eq!(starter.end().code, 0);
+        }
+        assert_eq!(world.record("p1")["warming"], false, "interrupted: {interrupted}");
+        world.good("network add main p1");
+        fs::remove_file(world.path("gate")).unwrap();
+    }
+    assert_eq!(world.record("p1")["state"], "stopped");
+}
+
+#[test]
 fn p70_a_start_that_cannot_be_written_down_is_undone() {
     let world = World::new();
     let mut command = as_nobody(&world, &slow_start());

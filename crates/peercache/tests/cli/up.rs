@@ -1,7 +1,9 @@
 //! `up` and `down`.
 
-use crate::world::{Beside, World, wait_for};
-use rustix::process::Signal;
+use crate::client::Client;
+use crate::world::{Beside, Ran, World, wait_for};
+use rustix::process::{Pid, Resource, Rlimit, Signal, prlimit};
+use std::fs;
 
 #[test]
 fn detached_it_serves_other_shells_until_down() {
@@ -92,13 +94,61 @@ fn ctrl_c_when_some_run_already_stops_those_too() {
     assert_eq!(world.daemons(), []);
 }
 
+#[test]
+fn p70_a_peer_that_is_added_while_it_starts_stays_in_the_network() {
+    for interrupted in [false, true] {
+        let world = World::new();
+        world.good("peer start p9 --engine memcached");
+        let mut command = world.command("up --peers 2");
+        command.env("MEMCACHED_PATH", world.slow_memcached());
+        let mut up = Beside::start(&world, command);
+        wait_for("its daemons to be there", || world.daemons().len() == 3);
+        world.good("network add main p9");
+        world.good("network set main k v");
+        if interrupted {
+            up.signal(Signal::INT);
+            up.end().assert_failed(&["interrupted"]);
+            assert_eq!(world.json("network show main")["peers"], serde_json::json!(["p9"]));
+            assert_eq!(world.json("peer list").as_array().unwrap().len(), 1);
+        } else {
+            let _gate = world.release_all();
+            wait_for("up to be ready", || up.out().contains("Ctrl-C stops everything"));
+            assert_eq!(world.json("network show main")["peers"], serde_json::json!(["p0", "p1", "p9"]));
+            let warming = ["p0", "p1", "p9"].map(|id| world.record(id)["warming"].clone());
+            assert_eq!(warming, [true, true, false], "only p9 holds what was written until now");
+        }
+        assert_eq!(world.good("network get main k"), "v\n");
+    }
+}
+
+#[test]
+fn p40_a_peer_that_it_brings_up_enters_no_other_network() {
+    let world = World::new();
+    world.good("network create other");
+    let mut up = up_with_one_ready(&world);
+    let running = || {
+        let list = world.json("peer list");
+        let mut peers = list.as_array().unwrap().iter();
+        Some(peers.find(|peer| peer["state"] == "running")?["id"].as_str().unwrap().to_owned())
+    };
+    wait_for("one peer to run", || running().is_some());
+    let id = running().unwrap();
+    let words = format!("peer {id} is being brought up for network main");
+    world.bad(&format!("network add other {id}"), &[&words]);
+    up.signal(Signal::INT);
+    up.end().assert_failed(&["interrupted while it started"]);
+    world.good(&format!("network add other {id}"));
+}
+
 /// An `up` of which one daemon serves and the others wait for ever.
 fn up_with_one_ready(world: &World) -> Beside {
-    // The first daemon that makes the folder serves.
+    // The first peer whose daemon makes the folder serves, also where it has to begin again on another port.
     let (first, gate) = (world.path("first"), world.gate());
     let script = world.script(&format!(
         "[ \"$1\" = -V ] && exec memcached -V\n\
-         mkdir '{}' 2>/dev/null && exec memcached \"$@\"\nread go < '{gate}'",
+         mkdir '{0}' 2>/dev/null && echo \"$PEERCACHE_PEER\" >'{0}/peer'\n\
+         [ \"$(cat '{0}/peer' 2>/dev/null)\" = \"$PEERCACHE_PEER\" ] && exec memcached \"$@\"\n\
+         read go < '{gate}'",
         first.display()
     ));
     let mut command = world.command("up");
@@ -138,6 +188,71 @@ fn a_daemon_that_dies_is_told_and_down_ends_it() {
     let ran = up.end();
     assert_eq!(ran.code, 0, "stopped on purpose: {ran:?}");
     assert_eq!(world.daemons(), []);
+}
+
+#[test]
+fn p70_what_cannot_be_seen_for_a_moment_stops_nothing() {
+    let world = World::new();
+    let mut up = Beside::start(&world, world.command("-o json up --peers 3"));
+    wait_for("up to be ready", || up.out().ends_with("}\n"));
+    let document: serde_json::Value = serde_json::from_str(&up.out()).unwrap();
+    let mut client = Client::connect(document["proxy"]["listen"][0].as_str().unwrap());
+    assert_eq!(client.set("k", "v").unwrap(), "STORED");
+
+    // A record that is torn for a moment.
+    let whole = world.read("peer/p1.json");
+    let path = world.state().join("peer/p1.json");
+    fs::write(&path, "{ torn").unwrap();
+    let p1 = world.kill("p1");
+    wait_for("the trouble to be told", || up.err().contains("how peer p1 stands cannot be seen"));
+    assert!(up.err().contains("peer/p1.json is torn"), "{}", up.err());
+
+    // A process that may open nothing more for a moment.
+    let most = descriptors(up.pid(), 0);
+    let p2 = world.kill("p2");
+    wait_for("the trouble to be told", || up.err().contains("how peer p2 stands cannot be seen"));
+    assert!(up.err().contains("Too many open files"), "{}", up.err());
+    descriptors(up.pid(), most);
+    wait_for("the death to be told", || up.err().contains(&format!("peer p2 (pid {p2})")));
+
+    fs::write(&path, whole).unwrap();
+    wait_for("the death to be told", || up.err().contains(&format!("peer p1 (pid {p1})")));
+    assert_eq!(up.err().matches("how peer p2 stands cannot be seen").count(), 1, "{}", up.err());
+    assert_eq!(world.daemons().len(), 1, "p0 serves on: {}", up.err());
+    wait_for("a write to be stored", || client.set("k", "w").unwrap() == "STORED");
+    world.good("peer restart p1");
+    wait_for("the return to be told", || up.err().contains("peer p1 runs again"));
+    up.signal(Signal::INT);
+    let ran = up.end();
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert_eq!(world.daemons(), []);
+}
+
+/// Changes how many descriptors a process may have; returns how many it might.
+fn descriptors(pid: u32, most: u64) -> u64 {
+    let limits = fs::read_to_string(format!("/proc/{pid}/limits")).unwrap();
+    let limits = limits.lines().find_map(|line| line.strip_prefix("Max open files")).unwrap();
+    let maximum = limits.split_whitespace().nth(1).unwrap().parse().ok();
+    let limit = Rlimit { current: Some(most), maximum };
+    let before = prlimit(Pid::from_raw(i32::try_from(pid).unwrap()), Resource::Nofile, limit);
+    before.unwrap().current.unwrap()
+}
+
+#[test]
+fn p70_what_it_cannot_announce_it_stops_again() {
+    for how in ["up --peers 2", "-o json up --peers 2", "up --peers 2 --detach", "up --peers 2 --no-proxy"] {
+        let world = World::new();
+        let mut command = world.command(how);
+        command.stdout(fs::File::options().write(true).open("/dev/full").unwrap());
+        let ran = Ran::of(command.output().unwrap());
+        ran.assert_failed(&["standard output cannot be written", "No space left"]);
+        assert!(ran.err.contains("what it started is stopped"), "{how}: {ran:?}");
+        assert_eq!((world.daemons(), world.proxies()), (vec![], vec![]), "{how}: {ran:?}");
+        let files = fs::read_dir(world.state().join("proxy")).unwrap();
+        let left: Vec<_> = files.map(|file| file.unwrap().file_name()).collect();
+        assert!(left.is_empty() || left == ["registry.json"], "{how}: {left:?}");
+        assert_eq!(world.json("network list"), serde_json::json!([]), "{how}");
+    }
 }
 
 #[test]

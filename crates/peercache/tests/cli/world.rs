@@ -129,7 +129,7 @@ impl World {
     }
 
     /// The detached proxies that run for this world, found by their mark.
-    fn proxies(&self) -> Vec<u32> {
+    pub(crate) fn proxies(&self) -> Vec<u32> {
         let mark = format!("PEERCACHE_PROXY={}", self.state().display());
         let pids = fs::read_dir("/proc")
             .unwrap()
@@ -177,6 +177,15 @@ impl World {
     /// Lets one slow memcached begin.
     pub(crate) fn release(&self) {
         fs::write(self.path("gate"), "go\n").unwrap();
+    }
+
+    /// Lets every slow memcached begin, also those that do not wait yet, as long as what this returns is
+    /// kept.
+    pub(crate) fn release_all(&self) -> fs::File {
+        // Open both ways, a pipe keeps what is written until somebody reads it.
+        let mut gate = fs::File::options().read(true).write(true).open(self.path("gate")).unwrap();
+        gate.write_all("go\n".repeat(100).as_bytes()).unwrap();
+        gate
     }
 
     /// A shell script to stand where memcached should.
@@ -247,6 +256,10 @@ impl Beside {
 
     pub(crate) fn err(&self) -> String {
         fs::read_to_string(&self.err).unwrap()
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
     }
 
     pub(crate) fn signal(&self, what: Signal) {

@@ -4,6 +4,7 @@ use crate::client::{Client, set};
 use crate::fuzzed::Random;
 use crate::scale::short_or_long;
 use crate::stage::{PATIENCE, Proxy, Stage, wait_for};
+use rustix::process::Signal;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
@@ -169,4 +170,19 @@ fn connections_that_come_and_go_leave_nothing_behind() {
     wait_for("no more descriptors than before", || stage.proxy.descriptors() <= before.descriptors);
     let grown = after.memory_kb.saturating_sub(before.memory_kb);
     assert!(grown < 8 << 10, "memory grows by {grown} KB");
+}
+
+#[test]
+fn a_peer_that_is_gone_costs_no_descriptors() {
+    const WORKERS: usize = 4;
+    let mut stage = Stage::with(2, 1, &format!("--workers {WORKERS}"));
+    // Each has a worker of its own, and sends something to both peers.
+    let mut clients: Vec<_> = (0..WORKERS).map(|_| stage.client()).collect();
+    for client in &mut clients {
+        (0..50).for_each(|number| client.expect(&set(&format!("k{number}"), b"v"), b"STORED\r\n"));
+    }
+    let before = stage.proxy.descriptors();
+    stage.peers[1].signal(Signal::KILL);
+    stage.peers[1].end();
+    wait_for("its sockets to be closed", || stage.proxy.descriptors() + WORKERS <= before);
 }

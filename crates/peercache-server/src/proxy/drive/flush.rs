@@ -66,6 +66,7 @@ impl Flusher {
             }
         }
     }
+
     /// Sends to the clients that have answers coming.
     fn flush_sessions(&mut self, cx: &mut Context<'_>) {
         self.worker.hub.borrow_mut().take_dirty_sessions(&mut self.sessions);

@@ -47,6 +47,8 @@ async fn connect(worker: &Rc<Worker>, place: &Place, index: usize) {
             worker.note_met(place);
             let (end, trouble) = poll_fn(|cx| poll_read(worker, place, &connection, cx)).await;
             place.connection.take();
+            // It holds on to the socket too, and nobody may send anything for long.
+            place.outgoing.take();
             if let Some(index) = place.index.get() {
                 worker.with_hub(|hub| hub.peer_ended(index, end, trouble));
             }

@@ -6,9 +6,10 @@
 use super::failure;
 use crate::cli::context::refuse_duplicates;
 use crate::cli::{Context, Ended, words};
-use crate::fleet::{Condition, condition, statistics, topology, unknown_network, unknown_peer};
+use crate::fleet::{Condition, condition, refuse_while_starting, statistics, topology};
+use crate::fleet::{unknown_network, unknown_peer};
 use crate::output::{joined, quoted};
-use crate::state::{NetworkRecord, PeerRecord, Reader, Records, Writer};
+use crate::state::{NetworkRecord, PeerRecord, Reader, Records};
 use anyhow::{Context as _, Result};
 use clap::Args;
 use futures_util::future::try_join_all;
@@ -49,10 +50,10 @@ impl Add {
         }
         let network = context.state.change(|state| {
             // Others may have changed it while the peers were asked.
-            let (mut network, new) = self.check(context, state)?;
+            let (mut network, _) = self.check(context, state)?;
             let has_siblings = !network.peers.is_empty() && network.replication.get() > 1;
             if has_siblings {
-                begin_warming(state, new)?;
+                state.begin_warming(&self.ids)?;
             }
             network.peers.extend(self.ids.iter().cloned());
             let members = network.peers.iter().map(|id| state.peer(id)?.ok_or_else(|| unknown_peer(id)));
@@ -84,20 +85,11 @@ impl Add {
                 let hint = context.command(&format!("network remove {other} {id}"));
                 return Err(failure(format!("peer {id} is in network {other} already"), hint));
             }
+            refuse_while_starting(state, &peer)?;
             peers.push(peer);
         }
         Ok((network, peers))
     }
-}
-
-/// What the peers do not hold yet, those who were there before may have: their misses are asked of the next
-/// replica.
-fn begin_warming(state: &mut Writer, peers: Vec<PeerRecord>) -> Result<()> {
-    for mut peer in peers {
-        peer.warming = true;
-        state.put_peer(&peer)?;
-    }
-    Ok(())
 }
 
 /// A peer of ours that does not run holds nothing when it comes back.

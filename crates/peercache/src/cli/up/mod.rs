@@ -7,12 +7,12 @@ mod prepare;
 mod served;
 mod watch;
 
-use super::proxy::refuse_unless_local;
+use super::proxy::{metrics_line, refuse_unless_local};
 use super::signals::Signals;
 use super::words::{self, EngineWish};
 use super::{Context, Ended};
 use crate::fleet::{Engines, Interrupted, StartWish, Started, start_all, stop_all};
-use crate::output::{Failure, print_error};
+use crate::output::{Failure, WithHint, print_error};
 use crate::state::{NetworkRecord, ProxyRecord};
 use anyhow::{Error, Result};
 use clap::Args;
@@ -20,7 +20,7 @@ use peercache_agent::supervise::Choice;
 use peercache_core::spec::{PeerId, Replication};
 use prepare::Prepared;
 use serde_json::json;
-use served::Served;
+use served::{Doors, Served};
 use std::io::ErrorKind;
 use std::net::{SocketAddr, TcpListener};
 use std::num::{NonZeroU16, NonZeroU32};
@@ -46,6 +46,9 @@ pub(super) struct Up {
     /// Where memcached clients connect [default: the setting listen, 127.0.0.1:11311]
     #[arg(long, value_name = "HOST:PORT", conflicts_with = "no_proxy")]
     listen: Option<SocketAddr>,
+    /// Where the proxy's metrics are shown to Prometheus, at /metrics [default: the setting metrics, nowhere]
+    #[arg(long, value_name = "HOST:PORT", conflicts_with = "no_proxy")]
+    metrics: Option<SocketAddr>,
     /// Peers and a network only
     #[arg(long)]
     no_proxy: bool,
@@ -59,7 +62,7 @@ impl Up {
         // Before anything is started, so that there is no moment at which a Ctrl-C would leave a daemon
         // behind.
         let mut signals = Signals::install()?;
-        let listen = self.listen(context)?;
+        let doors = self.doors(context)?;
         let choice = Engines::new()?.find(self.engine.unwrap_or(context.settings.engine))?;
         let prepared = Prepared::write(context, self.count(context), self.replication)?;
         context.output.say(format_args!("engine: {}", choice.why));
@@ -68,22 +71,26 @@ impl Up {
         let results = start_all(&context.state, wishes, signals.next()).await;
         let (started, failed) = sort_out(results);
         let brought_up = match failed {
-            None => self.bring_up(context, &prepared, listen).await,
+            None => self.bring_up(context, &prepared, doors).await,
             Some(error) => Err(error),
         };
+        let ids = ids_of(&started);
         let (network, served) = match brought_up {
             Ok(up) => up,
-            Err(error) => {
-                stop_started(context, &ids_of(&started)).await;
-                prepared.undo(context)?;
-                return Err(error);
-            }
+            Err(error) => return Err(give_up(context, &prepared, &ids, error).await),
         };
-        announce(context, &choice, &network, &started, (served.record(), self.detach))?;
+        let announced = announce(context, &choice, &network, &started, (served.record(), self.detach));
+        if let Err(error) = announced.hint(|| "send its output elsewhere; what it started is stopped".into())
+        {
+            // Nobody would know what runs, and where.
+            if let Err(error) = served.end(context).await {
+                print_error(&error);
+            }
+            return Err(give_up(context, &prepared, &ids, error).await);
+        }
         if self.detach {
             return Ok(Ended::Done);
         }
-        let ids = ids_of(&started);
         let ended = served.serve_while(watch::until_interrupted(context, started, &mut signals)).await;
         let all_stopped = stop_started(context, &ids).await;
         prepared.release(context)?;
@@ -91,20 +98,18 @@ impl Up {
     }
 
     /// Where to serve, if at all. A port that is taken is found before anything is started.
-    fn listen(&self, context: &Context) -> Result<Option<SocketAddr>> {
-        let listen = self.listen.unwrap_or(context.settings.proxy.listen);
+    fn doors(&self, context: &Context) -> Result<Option<Doors>> {
         if self.no_proxy {
             return Ok(None);
         }
-        refuse_unless_local(&listen)?;
-        TcpListener::bind(listen).map_err(|error| {
-            let sentence = match error.kind() {
-                ErrorKind::AddrInUse => format!("{listen} is in use by another program"),
-                _ => format!("cannot listen on {listen}: {error}"),
-            };
-            Failure::new(sentence, "--listen takes another address for the proxy, --no-proxy none")
-        })?;
-        Ok(Some(listen))
+        let settings = &context.settings.proxy;
+        let listen = self.listen.unwrap_or(settings.listen);
+        refuse_unless_free(&listen, "--listen takes another address for the proxy, --no-proxy none")?;
+        let metrics = self.metrics.or(settings.metrics);
+        if let Some(metrics) = &metrics {
+            refuse_unless_free(metrics, "--metrics takes another address")?;
+        }
+        Ok(Some(Doors { listen, metrics }))
     }
 
     /// The peers run: they are the network now, and it is served.
@@ -112,10 +117,10 @@ impl Up {
         &self,
         context: &'a Context,
         prepared: &Prepared,
-        listen: Option<SocketAddr>,
+        doors: Option<Doors>,
     ) -> Result<(NetworkRecord, Served<'a>)> {
         let network = prepared.finish(context, !self.detach)?;
-        let served = Served::begin(context, &network.name, listen, self.detach).await?;
+        let served = Served::begin(context, &network.name, doors, self.detach).await?;
         Ok((network, served))
     }
 
@@ -134,6 +139,18 @@ impl Up {
             auth_file: None,
         }
     }
+}
+
+/// Refuses an address that other machines reach, or that somebody listens on already.
+fn refuse_unless_free(address: &SocketAddr, hint: &str) -> Result<()> {
+    refuse_unless_local(address)?;
+    TcpListener::bind(address).map(drop).map_err(|error| {
+        let sentence = match error.kind() {
+            ErrorKind::AddrInUse => format!("{address} is in use by another program"),
+            _ => format!("cannot listen on {address}: {error}"),
+        };
+        Failure::new(sentence, hint).into()
+    })
 }
 
 /// Those that run, and why not all do; all reasons but the one that is returned are said here.
@@ -159,6 +176,15 @@ fn sort_out(results: Vec<(PeerId, Result<Started>)>) -> (Vec<Started>, Option<Er
 
 fn ids_of(started: &[Started]) -> Vec<PeerId> {
     started.iter().map(|started| started.record.id.clone()).collect()
+}
+
+/// Leaves everything as it was; what else goes wrong is said here.
+async fn give_up(context: &Context, prepared: &Prepared, ids: &[PeerId], why: Error) -> Error {
+    stop_started(context, ids).await;
+    if let Err(error) = prepared.undo(context) {
+        print_error(&error);
+    }
+    why
 }
 
 /// Stops what this command started; says so, and whether all of it is gone.
@@ -214,6 +240,7 @@ fn usage(context: &Context, network: &NetworkRecord, proxy: Option<&ProxyRecord>
     let mut text = format!("network {name}: {} peers, {copies} of which keep each key\n", peers.len());
     if let Some(address) = proxy.and_then(|proxy| proxy.listen.first()) {
         text += &format!("memcached clients connect to {address}\n");
+        text += &proxy.map_or_else(String::new, metrics_line);
     }
     text.push('\n');
     text += if detach { "try it:\n" } else { "try it from another shell:\n" };

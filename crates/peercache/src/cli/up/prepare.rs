@@ -4,7 +4,7 @@ use super::NETWORK;
 use crate::cli::Context;
 use crate::fleet::{Condition, condition};
 use crate::output::{Failure, joined};
-use crate::state::{NetworkRecord, PeerRecord, Placement, Reader};
+use crate::state::{NetworkRecord, PeerRecord, Placement, Reader, StateError};
 use anyhow::{Context as _, Result};
 use peercache_agent::supervise::{Process, ProcessIdentity};
 use peercache_core::spec::{NetworkName, PeerId, Replication};
@@ -58,31 +58,81 @@ impl Prepared {
         })
     }
 
-    /// The peers run: they are the network now. `stays` says whether this command goes on.
+    /// The peers run: they are the network now, with those that others have added to it meanwhile. `stays`
+    /// says whether this command goes on.
     pub(super) fn finish(&self, context: &Context, stays: bool) -> Result<NetworkRecord> {
-        let mut network = self.network.clone();
-        network.peers = std::mem::take(&mut network.starting);
-        network.up_by = network.up_by.filter(|_| stays);
         context.state.change(|state| {
+            let mut network = self.ours(state)?.ok_or_else(|| self.is_lost(context))?;
+            let added = self.added(&network);
+            if !added.is_empty() && network.replication.get() > 1 {
+                // What was written until now, only those have.
+                state.begin_warming(&self.ids)?;
+            }
+            network.peers = self.ids.iter().chain(&added).cloned().collect();
+            network.starting.clear();
+            network.up_by = network.up_by.filter(|_| stays);
             state.put_network(&network)?;
             Ok(network)
         })
     }
 
-    /// As it was before.
+    /// As it was before, but for the peers that others have added meanwhile, or put elsewhere.
     pub(super) fn undo(&self, context: &Context) -> Result<()> {
-        context.state.change(|state| match &self.previous {
-            Some(previous) => Ok(state.put_network(previous)?),
-            None => Ok(state.remove_network(&self.network.name)?),
+        context.state.change(|state| {
+            let Some(mut network) = self.ours(state)? else { return Ok(()) };
+            let added = self.added(&network);
+            match &self.previous {
+                Some(previous) => {
+                    network = previous.clone();
+                    network.peers = self.still_its_own(state)?;
+                }
+                None if added.is_empty() => return Ok(state.remove_network(&network.name)?),
+                None => {
+                    network.peers.clear();
+                    network.starting.clear();
+                    network.up_by = None;
+                }
+            }
+            let is_new = |id: &PeerId| !network.peers.contains(id);
+            let new: Vec<PeerId> = added.into_iter().filter(is_new).collect();
+            network.peers.extend(new);
+            Ok(state.put_network(&network)?)
         })
+    }
+
+    /// The network's record as it is, as long as it is the one that this command wrote.
+    fn ours(&self, state: &Reader) -> Result<Option<NetworkRecord>, StateError> {
+        let network = state.network(&self.network.name)?;
+        Ok(network.filter(|network| network.created_at == self.network.created_at))
+    }
+
+    /// The peers that it had before, without those that are forgotten or in another network by now.
+    fn still_its_own(&self, state: &Reader) -> Result<Vec<PeerId>, StateError> {
+        let mut peers = Vec::new();
+        for id in self.previous.iter().flat_map(|previous| &previous.peers) {
+            let is_elsewhere = state.network_of(id)?.is_some_and(|other| other.name != self.network.name);
+            if !is_elsewhere && state.peer(id)?.is_some() {
+                peers.push(id.clone());
+            }
+        }
+        Ok(peers)
+    }
+
+    /// The peers that others have added to it.
+    fn added(&self, network: &NetworkRecord) -> Vec<PeerId> {
+        network.peers.iter().filter(|id| !self.ids.contains(id)).cloned().collect()
+    }
+
+    fn is_lost(&self, context: &Context) -> anyhow::Error {
+        let sentence = format!("another command has deleted network {} while it came up", self.network.name);
+        Failure::new(sentence, format!("start again: {}", context.command("up"))).into()
     }
 
     /// This command ends; the network stays, with peers that are stopped.
     pub(super) fn release(&self, context: &Context) -> Result<()> {
         context.state.change(|state| {
-            let Some(mut network) = state.network(&self.network.name)? else { return Ok(()) };
-            if network.up_by == self.network.up_by {
-                network.up_by = None;
+            let Some(mut network) = self.ours(state)? else { return Ok(()) };
+            if network.up_by.take().is_some() {
                 state.put_network(&network)?;
             }
             Ok(())

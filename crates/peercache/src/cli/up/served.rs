@@ -3,14 +3,23 @@
 use crate::cli::proxy::options;
 use crate::cli::{Context, Ended};
 use crate::client::Client;
-use crate::fleet::{ServeWish, Serving, start_proxy};
+use crate::fleet::{ServeWish, Serving, start_proxy, stop_proxy};
 use crate::state::ProxyRecord;
 use anyhow::{Context as _, Result};
 use peercache_core::spec::NetworkName;
-use std::future::Future;
+use std::future::{Future, ready};
 use std::net::SocketAddr;
 use std::pin::pin;
 use tokio::sync::oneshot;
+
+/// Where the network is to be served.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Doors {
+    /// To clients.
+    pub(super) listen: SocketAddr,
+    /// To Prometheus, if at all.
+    pub(super) metrics: Option<SocketAddr>,
+}
 
 /// What serves the network.
 #[derive(Debug)]
@@ -26,15 +35,17 @@ impl<'a> Served<'a> {
     pub(super) async fn begin(
         context: &'a Context,
         network: &NetworkName,
-        listen: Option<SocketAddr>,
+        doors: Option<Doors>,
         detach: bool,
     ) -> Result<Self> {
         let (state, settings) = (&context.state, &context.settings);
-        Ok(match listen {
-            Some(listen) if detach => Self::Elsewhere(start_proxy(state, settings, network, listen).await?),
-            Some(listen) => {
+        Ok(match doors {
+            Some(Doors { listen, metrics }) if detach => {
+                Self::Elsewhere(start_proxy(state, settings, network, listen, metrics).await?)
+            }
+            Some(Doors { listen, metrics }) => {
                 let options = options(&settings.proxy, vec![listen])?;
-                let wish = ServeWish { options, metrics: settings.proxy.metrics, left_by_up: false };
+                let wish = ServeWish { options, metrics, left_by_up: false };
                 Self::Here(Box::new(Serving::open(state, settings, network, wish)?))
             }
             None if detach => Self::NotAtAll(None),
@@ -51,27 +62,35 @@ impl<'a> Served<'a> {
         }
     }
 
+    /// Serves no longer, be it here or elsewhere.
+    pub(super) async fn end(self, context: &Context) -> Result<()> {
+        if let Self::Elsewhere(record) = &self {
+            return stop_proxy(&context.state, record).await;
+        }
+        self.serve_while(ready(Ended::NotDone)).await.map(drop)
+    }
+
     /// Serves until `command` ends.
-    pub(super) async fn serve_while(self, command: impl Future<Output = Result<Ended>>) -> Result<Ended> {
+    pub(super) async fn serve_while(self, command: impl Future<Output = Ended>) -> Result<Ended> {
         let serving = match self {
             Self::Here(serving) => serving,
-            Self::Elsewhere(_) => return command.await,
+            Self::Elsewhere(_) => return Ok(command.await),
             Self::NotAtAll(healed) => {
                 let ended = command.await;
                 drop(healed);
-                return ended;
+                return Ok(ended);
             }
         };
         let (ended, told) = oneshot::channel::<()>();
         // Who would tell is gone when the command has ended.
         let mut serve = pin!(serving.serve(async move { drop(told.await) }));
         let mut command = pin!(command);
-        let result = tokio::select! {
+        let how = tokio::select! {
             served = &mut serve => return served.context("the proxy ended").and(Ok(Ended::NotDone)),
-            result = &mut command => result,
+            how = &mut command => how,
         };
         drop(ended);
         serve.await.context("the proxy ended badly")?;
-        result
+        Ok(how)
     }
 }

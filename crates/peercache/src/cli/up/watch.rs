@@ -1,112 +1,155 @@
 //! While `up` runs: says when a daemon dies, comes back, or when all have gone.
+//!
+//! What cannot be seen for a moment (a torn record, no descriptor left) is told and looked at again: it is no
+//! reason to stop peers that serve.
 
 use crate::cli::signals::Signals;
 use crate::cli::{Context, Ended};
 use crate::fleet::{Condition, Started, condition};
-use crate::state::PeerRecord;
+use crate::output::sentence;
 use anyhow::Result;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
-use peercache_agent::supervise::{Exit, Process, WatchError};
+use peercache_agent::supervise::{Exit, Process};
 use peercache_core::spec::PeerId;
 use std::time::Duration;
 
-/// How long after a death the state is asked what it was: a `peer stop` writes it down after the death.
+/// How long after a death the state is asked what it was: a `peer stop` writes it down after the death. Also
+/// the pause between two looks.
 const SETTLE: Duration = Duration::from_millis(300);
 
 /// One daemon's end.
+#[derive(Debug)]
 struct Gone {
     id: PeerId,
     pid: u32,
-    exit: Result<Exit, WatchError>,
+    exit: Exit,
 }
 
-/// Returns when the user ends it, or when no peer is left.
+/// A peer whose daemon ended and that nobody has started again.
+#[derive(Debug)]
+struct Missing {
+    id: PeerId,
+    /// The end, until it was told.
+    untold: Option<Gone>,
+    /// Why it could not be looked at when that was last tried.
+    trouble: Option<String>,
+}
+
+/// How a peer that was missing stands.
+enum Seen {
+    /// It has come back.
+    Runs(Process),
+    /// Another look will tell.
+    Changes,
+    Gone {
+        /// Whether it was stopped by a command, and did not die.
+        on_purpose: bool,
+    },
+}
+
+/// Returns when the user ends it, or when no peer is left. Peers that were all stopped on purpose (`peercache
+/// down`) are no failure of ours; deaths are.
 pub(super) async fn until_interrupted(
     context: &Context,
     started: Vec<Started>,
     signals: &mut Signals,
-) -> Result<Ended> {
+) -> Ended {
     let mut watched = FuturesUnordered::new();
     for Started { record, process, .. } in started {
-        watched.push(wait_for(record.id, process));
+        watched.push(wait_for(context, record.id, process));
     }
-    // Peers whose daemon ended and that nobody has started again.
-    let mut missing: Vec<PeerId> = Vec::new();
+    let mut missing: Vec<Missing> = Vec::new();
     loop {
         let gone = tokio::select! {
-            () = signals.next() => return Ok(Ended::Done),
+            () = signals.next() => return Ended::Done,
             gone = watched.next(), if !watched.is_empty() => gone,
             () = tokio::time::sleep(SETTLE), if !missing.is_empty() => None,
         };
         if let Some(gone) = gone {
             tokio::time::sleep(SETTLE).await;
-            say_gone(context, &gone)?;
-            missing.push(gone.id);
+            missing.push(Missing { id: gone.id.clone(), untold: Some(gone), trouble: None });
         }
-        let mut is_starting = false;
-        for id in std::mem::take(&mut missing) {
-            match again(context, &id)? {
-                Again::Runs(process) => {
-                    context.output.warn(format_args!("peer {id} runs again (pid {})", process.pid()));
-                    watched.push(wait_for(id, process));
+        let (mut may_come, mut all_on_purpose) = (false, true);
+        for mut peer in std::mem::take(&mut missing) {
+            match peer.look(context) {
+                Seen::Runs(process) => {
+                    context.output.warn(format_args!("peer {} runs again (pid {})", peer.id, process.pid()));
+                    watched.push(wait_for(context, peer.id, process));
+                    continue;
                 }
-                Again::Starts => {
-                    is_starting = true;
-                    missing.push(id);
-                }
-                Again::No => missing.push(id),
+                Seen::Changes => may_come = true,
+                Seen::Gone { on_purpose } => all_on_purpose &= on_purpose,
             }
+            missing.push(peer);
         }
-        if watched.is_empty() && !is_starting {
+        if watched.is_empty() && !may_come {
             context.output.warn("no peer is left");
-            return all_were_stopped(context, &missing);
+            return Ended::done_if(all_on_purpose);
         }
     }
 }
 
-async fn wait_for(id: PeerId, process: Process) -> Gone {
-    let exit = process.exited().await;
-    Gone { id, pid: process.pid(), exit }
+async fn wait_for(context: &Context, id: PeerId, process: Process) -> Gone {
+    let mut trouble = None;
+    loop {
+        match process.exited().await {
+            Ok(exit) => return Gone { id, pid: process.pid(), exit },
+            Err(error) => warn_of(context, &id, &mut trouble, &error.into()),
+        }
+        tokio::time::sleep(SETTLE).await;
+    }
 }
 
-fn record(context: &Context, id: &PeerId) -> Result<Option<PeerRecord>> {
-    Ok(context.state.read(|state| state.peer(id))?)
+/// Says what is in the way, unless it is what was in the way before.
+fn warn_of(context: &Context, id: &PeerId, trouble: &mut Option<String>, error: &anyhow::Error) {
+    let now = sentence(error);
+    if trouble.as_ref() != Some(&now) {
+        let words = format_args!("how peer {id} stands cannot be seen, and is looked at again: {now}");
+        context.output.warn(words);
+    }
+    *trouble = Some(now);
 }
 
-/// Whether a peer that was gone has come back.
-enum Again {
-    Runs(Process),
-    Starts,
-    No,
+impl Missing {
+    fn look(&mut self, context: &Context) -> Seen {
+        match self.try_look(context) {
+            Ok(seen) => {
+                self.trouble = None;
+                seen
+            }
+            Err(error) => {
+                warn_of(context, &self.id, &mut self.trouble, &error);
+                Seen::Changes
+            }
+        }
+    }
+
+    fn try_look(&mut self, context: &Context) -> Result<Seen> {
+        let peer = context.state.read(|state| state.peer(&self.id))?;
+        let now = peer.as_ref().map(condition).transpose()?;
+        let process = peer.and_then(|peer| peer.process()).filter(|_| now == Some(Condition::Running));
+        let process = process.map(|process| Process::open(&process)).transpose()?.flatten();
+        if let Some(gone) = self.untold.take() {
+            say_gone(context, &gone, now);
+        }
+        Ok(match (now, process) {
+            (Some(Condition::Running), Some(process)) => Seen::Runs(process),
+            (Some(Condition::Running | Condition::Starting { .. }), _) => Seen::Changes,
+            (Some(Condition::Stopped) | None, _) => Seen::Gone { on_purpose: true },
+            (Some(_), _) => Seen::Gone { on_purpose: false },
+        })
+    }
 }
 
-fn again(context: &Context, id: &PeerId) -> Result<Again> {
-    let Some(peer) = record(context, id)? else { return Ok(Again::No) };
-    Ok(match condition(&peer)? {
-        Condition::Starting { .. } => Again::Starts,
-        Condition::Running => match peer.process().map(|process| Process::open(&process)).transpose()? {
-            Some(Some(process)) => Again::Runs(process),
-            _ => Again::No,
-        },
-        _ => Again::No,
-    })
-}
-
-fn say_gone(context: &Context, gone: &Gone) -> Result<()> {
-    let Gone { id, pid, exit } = gone;
-    let how = match exit {
-        Ok(exit) => exit.to_string(),
-        Err(error) => error.to_string(),
-    };
-    let peer = record(context, id)?;
-    // A restart by another command is told when it runs again.
-    match peer.map(|peer| condition(&peer)).transpose()? {
+/// A restart by another command is told when it runs again.
+fn say_gone(context: &Context, Gone { id, pid, exit }: &Gone, now: Option<Condition>) {
+    match now {
         Some(Condition::Dead { .. }) => {
             let restart = context.command(&format!("peer restart {id}"));
             let logs = context.command(&format!("peer logs {id}"));
             context.output.warn(format_args!(
-                "peer {id} (pid {pid}) {how}; its log: {logs}; to start it again, empty: {restart}"
+                "peer {id} (pid {pid}) {exit}; its log: {logs}; to start it again, empty: {restart}"
             ));
         }
         Some(Condition::Stopped) | None => {
@@ -114,17 +157,4 @@ fn say_gone(context: &Context, gone: &Gone) -> Result<()> {
         }
         Some(_) => {}
     }
-    Ok(())
-}
-
-/// Peers that were stopped on purpose (`peercache down`) are no failure of ours; deaths are.
-fn all_were_stopped(context: &Context, ids: &[PeerId]) -> Result<Ended> {
-    for id in ids {
-        if let Some(peer) = record(context, id)?
-            && condition(&peer)? != Condition::Stopped
-        {
-            return Ok(Ended::NotDone);
-        }
-    }
-    Ok(Ended::Done)
 }
