@@ -8,6 +8,7 @@
 
 use super::hub::{Hub, Peer};
 use super::known::Known;
+use super::session::{Session, Ticket};
 use super::slot::Work;
 use peercache_core::topology::Topology;
 use std::mem;
@@ -61,7 +62,14 @@ impl Hub {
     pub(crate) fn end_change(&mut self) {
         self.is_changing = false;
         let ids: Vec<_> = self.core.sessions.iter().map(|(id, _)| id as u32).collect();
-        ids.into_iter().for_each(|id| self.core.mark(id));
+        for id in ids {
+            self.core.mark(id);
+            let is_awaited = |session: &mut Session| matches!(session.ticket, Some(Ticket::Granted(_)));
+            if self.session(id).is_some_and(is_awaited) {
+                // Its turn came meanwhile, and others wait behind it, whatever its client takes.
+                self.resume(id);
+            }
+        }
         self.turn();
     }
 

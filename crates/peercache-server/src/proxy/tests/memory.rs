@@ -138,8 +138,12 @@ fn a_write_whose_turn_has_come_goes_out_though_its_client_takes_nothing() {
     stage.answer(1, &[&value(&big, 300_000)[..], b"END\r\n"].concat());
     stage.answer(0, b"STORED\r\n");
     assert_eq!(stage.asked(1), format!("delete {key}\r\n").as_bytes());
+    // Its turn comes while the network changes, when nothing is begun.
+    stage.hub.begin_change();
     stage.answer(1, b"DELETED\r\n");
     assert_eq!(stage.heard(quick), b"STORED\r\n");
+    assert_eq!(stage.asked(0), b"");
+    stage.hub.end_change();
     // Others wait behind it for that key.
     assert_eq!(stage.asked(0), format!("append {key} 0 0 1\r\ny\r\n").as_bytes());
 }
