@@ -34,6 +34,8 @@ struct Chart {
     /// Abandoned entries that were cleaned for and could not be removed.
     cleaned: BTreeSet<OsString>,
     attempt: Attempt,
+    /// The number of the last delayed flush that reached it.
+    flushed: Option<u64>,
 }
 
 /// How far this process is with a peer that somebody who is gone left unclean.
@@ -172,6 +174,15 @@ impl Patient {
             tracing::debug!(peer = %self.peer().spec.id, "its return is not locked: {error}");
             Some(ReturnLock::default())
         })
+    }
+
+    /// Whether the delayed flush of this number has reached it.
+    pub(crate) fn was_flushed(&self, number: u64) -> bool {
+        self.chart().flushed == Some(number)
+    }
+
+    pub(crate) fn note_flushed(&self, number: u64) {
+        self.chart().flushed = Some(number);
     }
 
     pub(crate) fn attempt(&self) -> Attempt {

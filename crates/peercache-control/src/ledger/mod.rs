@@ -4,7 +4,9 @@
 //! state/outage/<peer>/<writer>    held locked by its writer for as long as that one lives
 //!                     .lock       held by whoever is cleaning the peer
 //!                     .emptied    says that it was, and that its misses mean nothing since
-//! state/flush/<network>.json      when a delayed flush of the network is due (P-18)
+//! state/flush/<network>.json      when a delayed flush of the network is due, and for whom (P-18)
+//!            .<network>.lock      held by whoever is carrying it out
+//!            .<network>.change    held for a moment by whoever changes that file
 //! ```
 //!
 //! A lock says who lives, and nothing else does: the kernel drops it with its holder, also after `kill -9`,
@@ -17,6 +19,9 @@ mod flush;
 mod folder;
 pub(crate) mod keeping;
 pub(crate) mod sighting;
+
+pub(crate) use flush::FlushTurn;
+pub use flush::PendingFlush;
 
 use folder::Folder;
 use peercache_core::spec::PeerId;

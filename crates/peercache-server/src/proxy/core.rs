@@ -26,13 +26,15 @@ use slab::Slab;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-/// What a gather wants asked.
+/// What a gather wants asked or done.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Todo {
     /// These replicas of the one key of a slot.
     One(Token, Positions, Ask),
     /// The keys of a multiget that have to be asked elsewhere, or have not been asked yet.
     Many(Token),
+    /// What was pending is to be cancelled: the flush of this slot is done.
+    Cancel(Token, u64),
 }
 
 /// A worker's sessions and what they share.
@@ -258,7 +260,12 @@ impl Core {
     fn tell_everywhere(&mut self, token: Token, answer: &BroadcastAnswer) {
         let Some(session) = self.sessions.get_mut(token.session as usize) else { return };
         let Some(slot) = session.slot(token.slot) else { return };
-        if let Work::Everywhere(Everywhere { wanted: Wanted::Wanted, .. }) = &slot.work {
+        let Work::Everywhere(Everywhere { wanted, pending, .. }) = slot.work else { return };
+        if let Some(number) = pending.filter(|_| *answer == BroadcastAnswer::Done) {
+            slot.work = Work::Flush(wanted);
+            return self.todo.push(Todo::Cancel(token, number));
+        }
+        if wanted == Wanted::Wanted {
             response::line(&mut slot.answer, everywhere::words(answer).as_bytes());
         }
         self.finish(token);

@@ -54,7 +54,7 @@ pub(crate) struct Hub {
     pub(super) is_changing: bool,
     /// What was said about clients.
     pub(super) complaints: Complaints,
-    /// Changes of the flush that is pending.
+    /// Looks at the flush that is pending, and changes of it.
     pub(super) notes: VecDeque<Note>,
 }
 
@@ -362,6 +362,7 @@ impl Hub {
                         });
                     }
                     Todo::Many(token) => self.ask_many(token),
+                    Todo::Cancel(token, number) => self.cancel_pending(token, number),
                 }
             }
             if !self.grant() && !self.unpark() {

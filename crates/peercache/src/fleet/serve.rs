@@ -1,7 +1,7 @@
 //! Serves a network through a proxy, and follows what its records say of it: peers that come, go or move, the
 //! number of copies, the on-down policy. No client notices more than a moment's wait.
 
-use super::connect::{Definition, read_network, unreadable_ledger};
+use super::connect::{Definition, read_network, unknown_network, unreadable_ledger};
 use crate::output::{Failure, sentence};
 use crate::settings::Settings;
 use crate::state::{ProxyRecord, State};
@@ -19,6 +19,7 @@ use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::pin::pin;
 use std::process;
 use std::sync::Arc;
 use std::time::Duration;
@@ -62,7 +63,7 @@ impl<'a> Serving<'a> {
         let network = Network::new(Arc::new(definition.topology()?));
         let ledger = Arc::new(Ledger::at(state.root()));
         let healer = Healer::spawn_with_ledger(&network, &ledger).map_err(unreadable_ledger)?;
-        let flush = LedgerFlush { ledger, network: name.clone() };
+        let flush = LedgerFlush { state: state.clone(), ledger, network: name.clone() };
         let options = Options { pending_flush: Some(Arc::new(flush)), ..options };
         let unix = options.unix_sockets.iter().map(|socket| socket.path.display().to_string());
         let unix: Vec<_> = unix.collect();
@@ -84,17 +85,19 @@ impl<'a> Serving<'a> {
     pub(crate) async fn serve(self, shutdown: impl Future<Output = ()>) -> Result<()> {
         let Self { record, proxy, mut follower } = self;
         let state = follower.state;
-        // Nobody may read what is to be flushed by now.
-        let due = follower.healer.finish_due_flush().await;
-        let due = due.context("a delayed flush is due and cannot be carried out");
-        let serve = async {
-            tokio::select! {
-                served = proxy.serve(shutdown) => served,
-                never = follower.follow() => match never {},
-            }
+        let mut shutdown = pin!(shutdown);
+        let begins = tokio::select! {
+            biased;
+            () = &mut shutdown => Ok(false),
+            // Nobody may read what is to be flushed by now.
+            due = follower.healer.finish_due_flush() => due.map(|()| true),
         };
-        let served = match due {
-            Ok(()) => serve.await.map_err(Into::into),
+        let served = match begins.context("a delayed flush is due and cannot be carried out") {
+            Ok(true) => tokio::select! {
+                served = proxy.serve(shutdown) => served.map_err(Into::into),
+                never = follower.follow() => match never {},
+            },
+            Ok(false) => Ok(()),
             Err(error) => Err(error),
         };
         super::proxies::strike_out(state, &record)?;
@@ -223,16 +226,27 @@ fn watches_all(watch: &FolderWatch, folders: &[PathBuf]) -> bool {
 /// Keeps a network's delayed flush in the state directory.
 #[derive(Debug)]
 struct LedgerFlush {
+    state: State,
     ledger: Arc<Ledger>,
     network: NetworkName,
 }
 
 impl PendingFlush for LedgerFlush {
     fn set(&self, at_unix_s: u64) -> io::Result<()> {
-        self.ledger.set_pending_flush(&self.network, at_unix_s)
+        // Under the lock, so that a peer which joins meanwhile is written down too, by one or the other.
+        let set = self.state.read(|reader| {
+            let network = reader.network(&self.network)?.ok_or_else(|| unknown_network(&self.network))?;
+            let peers = network.peers_and_starting().cloned();
+            anyhow::Ok(self.ledger.set_pending_flush(&self.network, at_unix_s, peers)?)
+        });
+        set.map_err(|error| io::Error::other(sentence(&error)))
     }
 
-    fn clear(&self) -> io::Result<()> {
-        self.ledger.clear_pending_flush(&self.network)
+    fn pending(&self) -> io::Result<Option<u64>> {
+        Ok(self.ledger.pending_flush(&self.network)?.map(|pending| pending.number))
+    }
+
+    fn cancel(&self, number: u64) -> io::Result<()> {
+        self.ledger.cancel_pending_flush(&self.network, number)
     }
 }

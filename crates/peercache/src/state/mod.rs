@@ -207,9 +207,30 @@ impl Writer {
         StateError::Unwritable { path: self.0.root.join("outage"), source }
     }
 
-    /// Creates or replaces a network's record.
+    /// Creates or replaces a network's record. A delayed flush of it follows: it concerns whoever is a peer
+    /// at its time (P-18).
     pub(crate) fn put_network(&mut self, network: &NetworkRecord) -> Result<(), StateError> {
-        collection::put(&self.0.root, network)
+        let before = self.network(&network.name)?;
+        let before: Vec<_> = before.iter().flat_map(NetworkRecord::peers_and_starting).cloned().collect();
+        let after: Vec<_> = network.peers_and_starting().cloned().collect();
+        let only_in = |these: &[PeerId], others: &[PeerId]| -> Vec<PeerId> {
+            these.iter().filter(|id| !others.contains(id)).cloned().collect()
+        };
+        // Who joins is to be flushed before anybody can read there, and who leaves until nobody can.
+        self.change_flush(&network.name, &only_in(&after, &before), &[])?;
+        collection::put(&self.0.root, network)?;
+        // One that stays named is reached by nobody, and is struck out when it joins again.
+        let _ = self.change_flush(&network.name, &[], &only_in(&before, &after));
+        Ok(())
+    }
+
+    fn change_flush(&self, name: &NetworkName, joined: &[PeerId], left: &[PeerId]) -> Result<(), StateError> {
+        if joined.is_empty() && left.is_empty() {
+            return Ok(());
+        }
+        let changed = Ledger::at(&self.0.root).change_flush_peers(name, joined, left);
+        let path = || self.0.root.join("flush").join(format!("{name}.json"));
+        changed.map_err(|source| StateError::Unwritable { path: path(), source })
     }
 
     /// Creates or replaces a proxy's record.

@@ -128,6 +128,18 @@ impl Network {
         self.folder.path().join("state/flush/main.json").exists()
     }
 
+    /// A flush that is due, and that some other process is carrying out for as long as the file is held.
+    pub(crate) fn hold_due_flush(&self) -> File {
+        let folder = self.folder.path().join("state/flush");
+        fs::create_dir_all(&folder).unwrap();
+        let turn = File::create(folder.join(".main.lock")).unwrap();
+        turn.lock().unwrap();
+        let ids: Vec<_> = self.peers.iter().map(|peer| peer.id.as_str()).collect();
+        let record = serde_json::json!({ "schema": 1, "number": 1, "at_unix_s": 1, "peers": ids });
+        fs::write(folder.join("main.json"), record.to_string()).unwrap();
+        turn
+    }
+
     /// Whether some process has an outage of a peer on disk.
     pub(crate) fn is_outage_recorded(&self, peer: &Peer) -> bool {
         let folder = self.folder.path().join("state/outage").join(&peer.id);

@@ -96,7 +96,7 @@ struct Worker {
     met: Notify,
     /// Told when nothing is in progress any more, where the network is to change.
     quieted: Notify,
-    /// Told when what is pending of flushes is to be changed.
+    /// Told when what is pending of flushes is to be looked at or changed.
     noting: Notify,
 }
 
@@ -240,7 +240,7 @@ async fn listen_for_stirs(worker: Rc<Worker>) {
     }
 }
 
-/// Changes what is pending of flushes, one change after the other.
+/// Looks at what is pending of flushes and changes it, one after the other.
 async fn keep_notes(worker: Rc<Worker>) {
     loop {
         let next = worker.hub.borrow_mut().next_note();
@@ -248,8 +248,8 @@ async fn keep_notes(worker: Rc<Worker>) {
             worker.noting.notified().await;
             continue;
         };
-        let written = tokio::task::spawn_blocking(move || note.write(&*pending)).await;
-        worker.with_hub(|hub| hub.noted(note, written.unwrap_or_else(|error| Err(io::Error::other(error)))));
+        let found = tokio::task::spawn_blocking(move || note.run(&*pending)).await;
+        worker.with_hub(|hub| hub.noted(note, found.unwrap_or_else(|error| Err(io::Error::other(error)))));
     }
 }
 
