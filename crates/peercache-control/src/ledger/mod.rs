@@ -22,6 +22,7 @@ pub(crate) mod sighting;
 
 pub(crate) use flush::FlushTurn;
 pub use flush::PendingFlush;
+pub(crate) use folder::is_out_of_descriptors;
 
 use folder::Folder;
 use peercache_core::spec::PeerId;

@@ -5,7 +5,7 @@
 //! tests of the command line.
 
 use crate::daemon::{Daemon, network, steady, wait_for};
-use peercache_client::{Client, SetOptions, WriteError};
+use peercache_client::{Client, ReadError, SetOptions, WriteError};
 use peercache_control::{Healer, Ledger, Outage};
 use peercache_core::health::Entry;
 use peercache_core::key::Key;
@@ -175,6 +175,25 @@ async fn p12_another_process_that_asks_for_nothing_stops_reading_too() {
     writer.set(0, 2).await;
     wait_for("the other process to stop reading", async || !reader.is_readable(0)).await;
     assert_eq!(reader.read(0).await, Some(value(2)));
+}
+
+/// What another process records meanwhile could not be seen.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn p12_no_peer_is_read_while_the_ledger_cannot_be_read() {
+    let (daemons, state) = (two_daemons().await, tempfile::tempdir().unwrap());
+    let reader = Process::start(&daemons, state.path());
+    reader.set(0, 1).await;
+    assert_eq!(reader.read(0).await, Some(value(1)));
+    // A file where the folder should be: nobody can read it, not even root.
+    fs::write(state.path().join("outage"), "mine").unwrap();
+    wait_for("nobody to be read", async || !reader.is_readable(0) && !reader.is_readable(1)).await;
+    let error = reader.client.get(key(0).as_bytes()).await.unwrap_err();
+    assert!(matches!(error, ReadError::Unavailable { .. }), "{error}");
+    fs::remove_file(state.path().join("outage")).unwrap();
+    for peer in 0..2 {
+        reader.wait_until_readable(peer).await;
+    }
+    assert_eq!(reader.read(0).await, Some(value(1)));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
