@@ -2,9 +2,10 @@
 //! number of copies, the on-down policy. No client notices more than a moment's wait.
 
 use super::connect::{Definition, read_network, unknown_network, unreadable_ledger};
+use super::proxies::{LOCK_WITHIN, strike_out_own, within, write_down};
 use crate::output::{Failure, sentence};
 use crate::settings::Settings;
-use crate::state::{ProxyRecord, State};
+use crate::state::{LOCK_PAUSE, ProxyRecord, Reader, State};
 use anyhow::{Context, Result};
 use peercache_agent::exporter::{Exporter, process as process_metrics};
 use peercache_agent::supervise::ProcessIdentity;
@@ -22,7 +23,7 @@ use std::path::PathBuf;
 use std::pin::pin;
 use std::process;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// The safety net behind the kernel's messages.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -52,13 +53,13 @@ pub(crate) struct Serving<'a> {
 impl<'a> Serving<'a> {
     /// Opens the network `name` and what `options` says to listen on, and writes down that it does. Must be
     /// called inside a tokio runtime.
-    pub(crate) fn open(
+    pub(crate) async fn open(
         state: &'a State,
         settings: &'a Settings,
         name: &NetworkName,
         ServeWish { options, metrics, left_by_up }: ServeWish,
     ) -> Result<Self> {
-        let definition = define(state, settings, name)?;
+        let definition = define(state, settings, name).await?;
         make_room(&options, definition.spec.peers.len());
         let network = Network::new(Arc::new(definition.topology()?));
         let ledger = Arc::new(Ledger::at(state.root()));
@@ -77,7 +78,7 @@ impl<'a> Serving<'a> {
         let mut record = ProxyRecord::new(this, name.clone(), listen);
         record.left_by_up = left_by_up;
         record.metrics = metrics.map(|address| address.to_string());
-        super::proxies::write_down(state, &record)?;
+        write_down(state, &record).await?;
         Ok(Self { record, proxy, follower })
     }
 
@@ -100,7 +101,10 @@ impl<'a> Serving<'a> {
             Ok(false) => Ok(()),
             Err(error) => Err(error),
         };
-        super::proxies::strike_out(state, &record)?;
+        let struck_out = strike_out_own(state, &record).await;
+        if let Err(error) = struck_out {
+            tracing::warn!("it ends, and its record stays: {}", sentence(&error));
+        }
         served
     }
 }
@@ -155,8 +159,9 @@ fn show_metrics(address: SocketAddr, proxy: &Proxy) -> Result<SocketAddr> {
     Ok(bound)
 }
 
-fn define(state: &State, settings: &Settings, name: &NetworkName) -> Result<Definition> {
-    let (network, peers) = state.read(|reader| read_network(reader, name))?;
+async fn define(state: &State, settings: &Settings, name: &NetworkName) -> Result<Definition> {
+    let read = state.read_when_free(|reader| read_network(reader, name));
+    let (network, peers) = within(LOCK_WITHIN, read).await?;
     Definition::of(settings, &network, &peers)
 }
 
@@ -204,7 +209,7 @@ impl Follower<'_> {
 
     /// Takes over what the records say, if that is news.
     async fn look(&mut self) -> Result<()> {
-        let definition = define(self.state, self.settings, &self.spec.name)?;
+        let definition = define(self.state, self.settings, &self.spec.name).await?;
         if definition.spec == self.spec {
             return Ok(());
         }
@@ -231,15 +236,30 @@ struct LedgerFlush {
     network: NetworkName,
 }
 
+impl LedgerFlush {
+    /// The state while nobody changes it; waits for that, but not for ever.
+    fn reader(&self) -> io::Result<Reader> {
+        let begun = Instant::now();
+        loop {
+            if let Some(reader) = self.state.try_reader().map_err(io::Error::other)? {
+                return Ok(reader);
+            }
+            if begun.elapsed() > LOCK_WITHIN {
+                return Err(io::Error::other("another command holds the lock of the state directory"));
+            }
+            std::thread::sleep(LOCK_PAUSE);
+        }
+    }
+}
+
 impl PendingFlush for LedgerFlush {
     fn set(&self, at_unix_s: u64) -> io::Result<()> {
         // Under the lock, so that a peer which joins meanwhile is written down too, by one or the other.
-        let set = self.state.read(|reader| {
-            let network = reader.network(&self.network)?.ok_or_else(|| unknown_network(&self.network))?;
-            let peers = network.peers_and_starting().cloned();
-            anyhow::Ok(self.ledger.set_pending_flush(&self.network, at_unix_s, peers)?)
-        });
-        set.map_err(|error| io::Error::other(sentence(&error)))
+        let reader = self.reader()?;
+        let network = reader.network(&self.network).map_err(io::Error::other)?;
+        let network = network.ok_or_else(|| io::Error::other(unknown_network(&self.network)))?;
+        let peers = network.peers_and_starting().cloned();
+        self.ledger.set_pending_flush(&self.network, at_unix_s, peers)
     }
 
     fn pending(&self) -> io::Result<Option<u64>> {

@@ -29,7 +29,7 @@ pub(crate) use networks::{NetworkRecord, Placement};
 pub(crate) use peers::{PeerRecord, PeerState};
 pub(crate) use proxies::ProxyRecord;
 
-use lock::Lock;
+use lock::{Lock, Tried};
 use peercache_control::Ledger;
 use peercache_core::spec::{NetworkName, PeerId};
 use std::ffi::OsString;
@@ -37,6 +37,10 @@ use std::fs;
 use std::io;
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// How soon to look again whether the lock is free.
+pub(crate) const LOCK_PAUSE: Duration = Duration::from_millis(20);
 
 /// The id that no peer can have: its file would be the registry.
 pub(crate) const RESERVED_ID: &str = "registry";
@@ -89,7 +93,7 @@ impl State {
     /// The folder of lab reports.
     pub(crate) fn stats_folder(&self) -> Result<PathBuf, StateError> {
         let folder = self.root.join("stats");
-        files::make_folder(&self.root)?;
+        self.make_root()?;
         files::make_folder(&folder)?;
         Ok(folder)
     }
@@ -106,6 +110,31 @@ impl State {
         read(&Reader { root: self.root.clone(), _lock: lock })
     }
 
+    /// As [`Self::read`], for those who have something else to do while others change the state: it may take
+    /// as long as a command that was stopped in the middle of a change.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub(crate) async fn read_when_free<T, E: From<StateError>>(
+        &self,
+        read: impl FnOnce(&Reader) -> Result<T, E>,
+    ) -> Result<T, E> {
+        loop {
+            if let Some(reader) = self.try_reader()? {
+                return read(&reader);
+            }
+            tokio::time::sleep(LOCK_PAUSE).await;
+        }
+    }
+
+    /// The state, unless somebody changes it at this moment.
+    pub(crate) fn try_reader(&self) -> Result<Option<Reader>, StateError> {
+        Ok(match Lock::try_shared(&self.root)? {
+            Tried::Free(lock) => Some(Reader { root: self.root.clone(), _lock: lock }),
+            Tried::Busy => None,
+        })
+    }
+
     /// Changes under the lock, which nobody may hold while waiting for a daemon: hence a closure that cannot
     /// await.
     ///
@@ -115,15 +144,40 @@ impl State {
         &self,
         change: impl FnOnce(&mut Writer) -> Result<T, E>,
     ) -> Result<T, E> {
-        files::make_folder(&self.root)?;
-        let lock = Lock::exclusive(&self.root)?;
+        self.make_root()?;
+        change(&mut self.writer(Lock::exclusive(&self.root)?)?)
+    }
+
+    /// As [`Self::change`], for those who have something else to do while others read or change the state.
+    ///
+    /// # Errors
+    /// As [`Self::change`].
+    pub(crate) async fn change_when_free<T, E: From<StateError>>(
+        &self,
+        change: impl FnOnce(&mut Writer) -> Result<T, E>,
+    ) -> Result<T, E> {
+        self.make_root()?;
+        loop {
+            if let Tried::Free(lock) = Lock::try_exclusive(&self.root)? {
+                return change(&mut self.writer(lock)?);
+            }
+            tokio::time::sleep(LOCK_PAUSE).await;
+        }
+    }
+
+    /// Makes sure that the directory exists.
+    pub(crate) fn make_root(&self) -> Result<(), StateError> {
+        files::make_folder(&self.root)
+    }
+
+    fn writer(&self, lock: Lock) -> Result<Writer, StateError> {
         files::sweep(&self.root)?;
         for folder in ["peer", "network", "proxy", "log"] {
             let folder = self.root.join(folder);
             files::make_folder(&folder)?;
             files::sweep(&folder)?;
         }
-        change(&mut Writer(Reader { root: self.root.clone(), _lock: Some(lock) }))
+        Ok(Writer(Reader { root: self.root.clone(), _lock: Some(lock) }))
     }
 }
 

@@ -14,5 +14,6 @@ mod load;
 mod network;
 mod order;
 mod refusals;
+mod stopped;
 mod versions;
 mod wire;

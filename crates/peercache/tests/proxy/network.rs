@@ -128,6 +128,24 @@ impl Network {
         self.folder.path().join("state/flush/main.json").exists()
     }
 
+    /// As a command has it that was stopped inside a change: nobody reads or changes the state until this is
+    /// dropped.
+    pub(crate) fn lock(&self) -> File {
+        let lock = File::options().write(true).open(self.folder.path().join("state/.lock")).unwrap();
+        lock.lock().unwrap();
+        lock
+    }
+
+    /// An outage of a peer that some other process has recorded, and that is its own until this is dropped.
+    pub(crate) fn record_outage(&self, peer: &Peer) -> File {
+        let folder = self.folder.path().join("state/outage").join(&peer.id);
+        fs::create_dir_all(&folder).unwrap();
+        let entry = File::create(folder.join(".entry")).unwrap();
+        entry.lock().unwrap();
+        fs::rename(folder.join(".entry"), folder.join("somebody")).unwrap();
+        entry
+    }
+
     /// A flush that is due, and that some other process is carrying out for as long as the file is held.
     pub(crate) fn hold_due_flush(&self) -> File {
         let folder = self.folder.path().join("state/flush");
@@ -213,6 +231,11 @@ impl Drop for Peer {
 impl Proxy {
     pub(crate) fn connect(&self) -> Conn {
         Conn::to(&self.address)
+    }
+
+    /// What it has logged.
+    pub(crate) fn log(&self) -> String {
+        fs::read_to_string(&self.log).unwrap()
     }
 
     /// Waits until this proxy reads from a peer, or until it does not.

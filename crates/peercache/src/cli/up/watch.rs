@@ -39,30 +39,54 @@ pub(super) async fn until_interrupted(
             gone = watched.next(), if !watched.is_empty() => gone,
             () = tokio::time::sleep(SETTLE), if !missing.is_empty() => None,
         };
-        if let Some(gone) = gone {
-            tokio::time::sleep(SETTLE).await;
-            say_gone(context, &gone)?;
-            missing.push(gone.id);
-        }
-        let mut is_starting = false;
-        for id in std::mem::take(&mut missing) {
-            match again(context, &id)? {
-                Again::Runs(process) => {
-                    context.output.warn(format_args!("peer {id} runs again (pid {})", process.pid()));
-                    watched.push(wait_for(id, process));
-                }
-                Again::Starts => {
-                    is_starting = true;
-                    missing.push(id);
-                }
-                Again::No => missing.push(id),
-            }
+        // Whoever has the lock of the state may have been stopped: Ctrl-C ends this all the same.
+        let seen = tokio::select! {
+            () = signals.next() => return Ok(Ended::Done),
+            seen = look(context, gone, missing) => seen?,
+        };
+        let is_starting = seen.is_starting;
+        missing = seen.missing;
+        for (id, process) in seen.running {
+            context.output.warn(format_args!("peer {id} runs again (pid {})", process.pid()));
+            watched.push(wait_for(id, process));
         }
         if watched.is_empty() && !is_starting {
             context.output.warn("no peer is left");
-            return all_were_stopped(context, &missing);
+            return tokio::select! {
+                () = signals.next() => Ok(Ended::Done),
+                ended = all_were_stopped(context, &missing) => ended,
+            };
         }
     }
+}
+
+/// How peers stand whose daemon ended.
+#[derive(Default)]
+struct Seen {
+    missing: Vec<PeerId>,
+    running: Vec<(PeerId, Process)>,
+    is_starting: bool,
+}
+
+/// Says what became of a daemon that is gone, and looks which of the missing have come back.
+async fn look(context: &Context, gone: Option<Gone>, mut missing: Vec<PeerId>) -> Result<Seen> {
+    if let Some(gone) = gone {
+        tokio::time::sleep(SETTLE).await;
+        say_gone(context, &gone).await?;
+        missing.push(gone.id);
+    }
+    let mut seen = Seen::default();
+    for id in missing {
+        match again(context, &id).await? {
+            Again::Runs(process) => seen.running.push((id, process)),
+            Again::Starts => {
+                seen.is_starting = true;
+                seen.missing.push(id);
+            }
+            Again::No => seen.missing.push(id),
+        }
+    }
+    Ok(seen)
 }
 
 async fn wait_for(id: PeerId, process: Process) -> Gone {
@@ -70,8 +94,9 @@ async fn wait_for(id: PeerId, process: Process) -> Gone {
     Gone { id, pid: process.pid(), exit }
 }
 
-fn record(context: &Context, id: &PeerId) -> Result<Option<PeerRecord>> {
-    Ok(context.state.read(|state| state.peer(id))?)
+/// A peer's record. The thread serves a proxy too, and must not wait for the lock.
+async fn record(context: &Context, id: &PeerId) -> Result<Option<PeerRecord>> {
+    Ok(context.state.read_when_free(|state| state.peer(id)).await?)
 }
 
 /// Whether a peer that was gone has come back.
@@ -81,8 +106,8 @@ enum Again {
     No,
 }
 
-fn again(context: &Context, id: &PeerId) -> Result<Again> {
-    let Some(peer) = record(context, id)? else { return Ok(Again::No) };
+async fn again(context: &Context, id: &PeerId) -> Result<Again> {
+    let Some(peer) = record(context, id).await? else { return Ok(Again::No) };
     Ok(match condition(&peer)? {
         Condition::Starting { .. } => Again::Starts,
         Condition::Running => match peer.process().map(|process| Process::open(&process)).transpose()? {
@@ -93,13 +118,13 @@ fn again(context: &Context, id: &PeerId) -> Result<Again> {
     })
 }
 
-fn say_gone(context: &Context, gone: &Gone) -> Result<()> {
+async fn say_gone(context: &Context, gone: &Gone) -> Result<()> {
     let Gone { id, pid, exit } = gone;
     let how = match exit {
         Ok(exit) => exit.to_string(),
         Err(error) => error.to_string(),
     };
-    let peer = record(context, id)?;
+    let peer = record(context, id).await?;
     // A restart by another command is told when it runs again.
     match peer.map(|peer| condition(&peer)).transpose()? {
         Some(Condition::Dead { .. }) => {
@@ -118,9 +143,9 @@ fn say_gone(context: &Context, gone: &Gone) -> Result<()> {
 }
 
 /// Peers that were stopped on purpose (`peercache down`) are no failure of ours; deaths are.
-fn all_were_stopped(context: &Context, ids: &[PeerId]) -> Result<Ended> {
+async fn all_were_stopped(context: &Context, ids: &[PeerId]) -> Result<Ended> {
     for id in ids {
-        if let Some(peer) = record(context, id)?
+        if let Some(peer) = record(context, id).await?
             && condition(&peer)? != Condition::Stopped
         {
             return Ok(Ended::NotDone);
