@@ -137,6 +137,16 @@ impl Hub {
         self.turn();
     }
 
+    /// Nobody drives the links any more: what was sent and not answered is missing on its peer, as far as
+    /// anybody knows.
+    pub(crate) fn abandon_links(&mut self) {
+        for index in 0..self.peers.len() {
+            let Self { core, peers, .. } = self;
+            peers[index].link.abandon(|token, lost| core.lost(token, lost));
+            self.pass_on_news(index);
+        }
+    }
+
     /// Every client is answered what it has asked, and no more.
     pub(crate) fn end_all(&mut self) {
         let ids: Vec<_> = self.core.sessions.iter().map(|(id, _)| id as u32).collect();

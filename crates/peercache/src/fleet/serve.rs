@@ -101,6 +101,7 @@ impl<'a> Serving<'a> {
             Ok(false) => Ok(()),
             Err(error) => Err(error),
         };
+        follower.leave_word().await;
         let struck_out = strike_out_own(state, &record).await;
         if let Err(error) = struck_out {
             tracing::warn!("it ends, and its record stays: {}", sentence(&error));
@@ -178,6 +179,17 @@ struct Follower<'a> {
 }
 
 impl Follower<'_> {
+    /// What the proxy's clients missed is recorded before it ends, also of writes that failed.
+    async fn leave_word(&self) {
+        let within = self.network.policy().request;
+        let words = match tokio::time::timeout(within, self.healer.finish_entries()).await {
+            Ok(Ok(())) => return,
+            Ok(Err(unrecorded)) => unrecorded.to_string(),
+            Err(_) => format!("outages are not recorded within {} ms", within.as_millis()),
+        };
+        tracing::warn!(network = %self.spec.name, "other processes do not know: {words}");
+    }
+
     async fn follow(&mut self) -> Infallible {
         let watch = FolderWatch::open();
         let folders = ["network", "peer"].map(|name| self.state.root().join(name));

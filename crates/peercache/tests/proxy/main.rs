@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that unwraps says where it failed")]
 
 mod checker;
+mod ending;
 mod everywhere;
 mod hung;
 mod killed;
@@ -14,6 +15,5 @@ mod load;
 mod network;
 mod order;
 mod refusals;
-mod stopped;
 mod versions;
 mod wire;

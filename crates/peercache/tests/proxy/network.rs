@@ -91,10 +91,16 @@ impl Network {
 
     /// Starts a proxy with these options.
     pub(crate) fn proxy(&self, options: &str) -> Proxy {
+        self.proxy_with(options, &[])
+    }
+
+    /// The same, with these settings.
+    pub(crate) fn proxy_with(&self, options: &str, settings: &[(&str, &str)]) -> Proxy {
         self.proxies.set(self.proxies.get() + 1);
         let log = self.folder.path().join(format!("proxy-{}.log", self.proxies.get()));
         let mut command = self.command(&format!("proxy main --listen 127.0.0.1:0 -o json {options}"));
         command.stdout(Stdio::piped()).stderr(File::create(&log).unwrap());
+        command.envs(settings.iter().copied());
         let mut child = command.spawn().unwrap();
         let mut document = String::new();
         let mut out = BufReader::new(child.stdout.take().unwrap());
@@ -156,6 +162,11 @@ impl Network {
         let record = serde_json::json!({ "schema": 1, "number": 1, "at_unix_s": 1, "peers": ids });
         fs::write(folder.join("main.json"), record.to_string()).unwrap();
         turn
+    }
+
+    /// Puts a file where the ledger should be: nobody can read or write it, not even root.
+    pub(crate) fn break_ledger(&self) {
+        fs::write(self.folder.path().join("state/outage"), "mine").unwrap();
     }
 
     /// Whether some process has an outage of a peer on disk.
@@ -251,8 +262,8 @@ impl Proxy {
         self.child.wait().unwrap();
     }
 
-    /// TERM, until it has ended, which must be in good order.
-    pub(crate) fn end(mut self) {
+    /// TERM, until it has ended, which must be in good order. Returns what it logged.
+    pub(crate) fn end(mut self) -> String {
         signal(self.child.id(), Signal::TERM);
         let mut status = None;
         wait_for("the proxy to end", || {
@@ -260,6 +271,7 @@ impl Proxy {
             status.is_some()
         });
         assert!(status.unwrap().success(), "{status:?}");
+        self.log()
     }
 }
 

@@ -253,7 +253,8 @@ async fn keep_notes(worker: Rc<Worker>) {
     }
 }
 
-/// Answers what was asked, and closes every connection.
+/// Answers what was asked, carries to its end what was begun, whoever still listens, and closes every
+/// connection.
 async fn drain(worker: &Worker) {
     worker.with_hub(Hub::end_all);
     let all_gone = async {
@@ -270,4 +271,11 @@ async fn drain(worker: &Worker) {
         let clients = worker.count.get();
         tracing::warn!(clients, "closing connections that do not take their answers");
     }
+    // A write whose client has left may be missing on a peer all the same, and others have to learn of that.
+    worker.with_hub(Hub::begin_change);
+    if timeout(worker.network.policy().request, change::quiet(worker)).await.is_err() {
+        tracing::warn!("what some clients have asked does not come to an end");
+    }
+    worker.with_hub(Hub::abandon_links);
+    worker.network.stir();
 }
