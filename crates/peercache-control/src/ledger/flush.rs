@@ -132,6 +132,14 @@ impl Ledger {
         })
     }
 
+    /// Nothing is pending any more: there is no such network, or it begins only now. Blocks.
+    ///
+    /// # Errors
+    /// It could not be removed and is still pending.
+    pub fn forget_flush(&self, network: &NetworkName) -> io::Result<()> {
+        self.change_known_flush(network, |_| None)
+    }
+
     /// These peers were reached by the flush of this number, which is due.
     pub(crate) fn strike_out_flushed(
         &self,

@@ -4,6 +4,7 @@
 //! state/outage/<peer>/<writer>    held locked by its writer for as long as that one lives
 //!                     .lock       held by whoever is cleaning the peer
 //!                     .emptied    says that it was, and that its misses mean nothing since
+//!                     .detached   says whose entries these are, while nobody has the id
 //! state/flush/<network>.json      when a delayed flush of the network is due, and for whom (P-18)
 //!            .<network>.lock      held by whoever is carrying it out
 //!            .<network>.change    held for a moment by whoever changes that file
@@ -31,6 +32,7 @@ use sighting::{Sighting, Standing};
 use std::ffi::{OsStr, OsString};
 use std::fs::{File, TryLockError};
 use std::io::{self, ErrorKind, Read};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -42,6 +44,9 @@ const RETURN_LOCK: &str = ".lock";
 
 /// Says that the peer was emptied, to processes that begin later.
 const EMPTIED: &str = ".emptied";
+
+/// Says where the daemon is that the entries concern, while nobody has its id.
+const DETACHED: &str = ".detached";
 
 /// An entry is about 60 bytes; a foreign file is not read further.
 const ENTRY_BYTES_MAX: u64 = 4096;
@@ -175,6 +180,43 @@ impl Ledger {
         let Some(folder) = self.folder(peer)? else { return Ok(()) };
         folder.sweep(HALF_WRITTEN_MAX)?;
         names.iter().try_for_each(|name| folder.remove(name))
+    }
+
+    /// `peer` is nobody's any more. What was recorded of it concerns the daemon at `address`, whoever has
+    /// that id next; none is one that has ended. What somebody still records stays his.
+    ///
+    /// # Errors
+    /// It could not be written down; whoever has that id next is cleaned for it.
+    pub fn note_detached(&self, peer: &PeerId, address: Option<SocketAddr>) -> io::Result<()> {
+        let Some(folder) = self.folder(peer)? else { return Ok(()) };
+        let has_entries = folder.names()?.iter().any(|name| !is_hidden(name));
+        match address.filter(|_| has_entries) {
+            Some(address) => folder.write_whole(DETACHED.as_ref(), address.to_string().as_bytes()).map(drop),
+            None => self.forget_peer(peer),
+        }
+    }
+
+    /// The id `peer` is that of the daemon at `address` from now on. What was recorded of another one that
+    /// had it before does not concern it.
+    ///
+    /// # Errors
+    /// It could not be written down; it is cleaned for that.
+    pub fn note_attached(&self, peer: &PeerId, address: SocketAddr) -> io::Result<()> {
+        let Some(folder) = self.folder(peer)? else { return Ok(()) };
+        let Some(file) = folder.open_file(DETACHED.as_ref())? else { return Ok(()) };
+        let mut before = String::new();
+        file.take(ENTRY_BYTES_MAX).read_to_string(&mut before)?;
+        if before == address.to_string() { folder.remove(DETACHED.as_ref()) } else { self.forget_peer(peer) }
+    }
+
+    /// Removes what is recorded of `peer`, unless somebody who lives does.
+    fn forget_peer(&self, peer: &PeerId) -> io::Result<()> {
+        if self.sight(peer)?.iter().any(|found| found.standing != Standing::Abandoned) {
+            return Ok(());
+        }
+        self.remove_abandoned(peer, &self.abandoned(peer)?)?;
+        self.clear_emptied(peer)?;
+        self.folder(peer)?.map_or(Ok(()), |folder| folder.remove(DETACHED.as_ref()))
     }
 
     /// Takes the right to clean `peer`; none while another process has it.

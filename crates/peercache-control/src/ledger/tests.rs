@@ -88,6 +88,32 @@ fn p31_one_at_a_time_cleans_a_peer() {
     assert!(other.lock_return(&peer()).unwrap().is_some());
 }
 
+#[test]
+fn p11_what_is_recorded_concerns_a_daemon_and_not_whoever_has_its_id_next() {
+    let state = tempfile::tempdir().unwrap();
+    let ledger = Ledger::at(state.path());
+    let (here, there) = (SocketAddr::from(([127, 0, 0, 1], 1)), SocketAddr::from(([127, 0, 0, 1], 2)));
+    let leave_word = || {
+        drop(Ledger::at(state.path()).create(&peer()).unwrap());
+        ledger.mark_emptied(&peer()).unwrap();
+    };
+    leave_word();
+    ledger.note_detached(&peer(), Some(here)).unwrap();
+    ledger.note_attached(&peer(), here).unwrap();
+    assert_eq!(seen(&ledger), [Standing::Abandoned], "it is the daemon that missed something");
+    ledger.note_attached(&peer(), there).unwrap();
+    assert_eq!(seen(&ledger), [Standing::Abandoned], "nobody said that it had left");
+    ledger.note_detached(&peer(), Some(here)).unwrap();
+    ledger.note_attached(&peer(), there).unwrap();
+    assert!(seen(&ledger).is_empty() && !ledger.was_emptied(&peer()).unwrap());
+    leave_word();
+    ledger.note_detached(&peer(), None).unwrap();
+    assert!(seen(&ledger).is_empty() && !ledger.was_emptied(&peer()).unwrap());
+    let _entry = ledger.create(&peer()).unwrap();
+    ledger.note_detached(&peer(), None).unwrap();
+    assert_eq!(seen(&ledger), [Standing::Ours], "somebody will clean for it");
+}
+
 fn ids(names: &[&str]) -> Vec<PeerId> {
     names.iter().map(|name| name.parse().unwrap()).collect()
 }

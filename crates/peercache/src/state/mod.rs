@@ -257,6 +257,21 @@ impl Writer {
         Ledger::at(&self.0.root).remove_abandoned(id, outages).map_err(|source| self.bad_ledger(source))
     }
 
+    /// The peer is none any more: what it missed is its daemon's, if that lives on (P-11).
+    pub(crate) fn end_peer(&mut self, peer: &PeerRecord) -> Result<(), StateError> {
+        self.remove_peer(&peer.id)?;
+        let address = Some(peer.address()).filter(|_| !peer.managed);
+        let noted = Ledger::at(&self.0.root).note_detached(&peer.id, address);
+        noted.map_err(|source| self.bad_ledger(source))
+    }
+
+    /// Creates the record of a peer that somebody else runs, under an id that another one may have had.
+    pub(crate) fn begin_attached(&mut self, peer: &PeerRecord) -> Result<(), StateError> {
+        let noted = Ledger::at(&self.0.root).note_attached(&peer.id, peer.address());
+        noted.map_err(|source| self.bad_ledger(source))?;
+        self.put_peer(peer)
+    }
+
     fn bad_ledger(&self, source: io::Error) -> StateError {
         StateError::Unwritable { path: self.0.root.join("outage"), source }
     }
@@ -265,6 +280,10 @@ impl Writer {
     /// at its time (P-18).
     pub(crate) fn put_network(&mut self, network: &NetworkRecord) -> Result<(), StateError> {
         let before = self.network(&network.name)?;
+        if before.is_none() {
+            // What was pending of another one of that name is not its.
+            self.forget_flush(&network.name)?;
+        }
         let before: Vec<_> = before.iter().flat_map(NetworkRecord::peers_and_starting).cloned().collect();
         let after: Vec<_> = network.peers_and_starting().cloned().collect();
         let only_in = |these: &[PeerId], others: &[PeerId]| -> Vec<PeerId> {
@@ -283,8 +302,15 @@ impl Writer {
             return Ok(());
         }
         let changed = Ledger::at(&self.0.root).change_flush_peers(name, joined, left);
-        let path = || self.0.root.join("flush").join(format!("{name}.json"));
-        changed.map_err(|source| StateError::Unwritable { path: path(), source })
+        changed.map_err(|source| self.bad_flush(name, source))
+    }
+
+    fn forget_flush(&self, name: &NetworkName) -> Result<(), StateError> {
+        Ledger::at(&self.0.root).forget_flush(name).map_err(|source| self.bad_flush(name, source))
+    }
+
+    fn bad_flush(&self, name: &NetworkName, source: io::Error) -> StateError {
+        StateError::Unwritable { path: self.0.root.join("flush").join(format!("{name}.json")), source }
     }
 
     /// Creates or replaces a proxy's record.
@@ -297,9 +323,10 @@ impl Writer {
         collection::remove::<ProxyRecord>(&self.0.root, &pid)
     }
 
-    /// Removes a network's record.
+    /// Removes a network's record, and with it a delayed flush.
     pub(crate) fn remove_network(&mut self, name: &NetworkName) -> Result<(), StateError> {
-        collection::remove::<NetworkRecord>(&self.0.root, name)
+        collection::remove::<NetworkRecord>(&self.0.root, name)?;
+        self.forget_flush(name)
     }
 }
 
