@@ -81,11 +81,14 @@ pub(crate) struct ReturnLock {
 }
 
 impl Ledger {
-    /// The ledger in `state_dir`, under a name that only this value has. Reads and creates nothing yet.
+    /// The ledger in `state_dir`, under a name that only this value has. Reads and creates nothing yet. A
+    /// relative path is meant from the folder that this process is in now, wherever it goes later.
     #[must_use]
     pub fn at(state_dir: &Path) -> Self {
         let writer = format!("{}-{:08x}", std::process::id(), rand::random::<u32>());
-        Self { state_dir: state_dir.to_owned(), writer }
+        // A path that is none, or no folder to be in: whoever reads there is told.
+        let state_dir = std::path::absolute(state_dir).unwrap_or_else(|_| state_dir.to_owned());
+        Self { state_dir, writer }
     }
 
     /// The state directory.
