@@ -197,6 +197,7 @@ pub(super) fn network(peers: usize, copies: u8) -> NetworkSpec {
         weight: Weight::default(),
         engine: EngineKind::Memcached,
         ring_name: None,
+        auth_file: None,
     };
     NetworkSpec {
         name: "main".parse().unwrap(),

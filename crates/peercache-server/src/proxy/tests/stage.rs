@@ -45,6 +45,7 @@ impl Stage {
             weight: Weight::default(),
             engine: EngineKind::Memcached,
             ring_name: None,
+            auth_file: None,
         };
         let spec = NetworkSpec {
             name: "main".parse().unwrap(),
