@@ -7,6 +7,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::task::coop::unconstrained;
+use tokio::task::yield_now;
 use tokio::time::Sleep;
 
 /// The one task of a worker that writes. It never ends.
@@ -23,6 +24,10 @@ struct Flusher {
     sessions: Vec<u32>,
     alarm: Pin<Box<Sleep>>,
     alarm_at: Option<Duration>,
+    /// How often the hub had worked when this was last looked at.
+    turns_seen: u64,
+    /// How often in a row sending was put off.
+    looks: u32,
 }
 
 /// What a peer is to be sent, and how much of it was.
@@ -42,7 +47,22 @@ const IDLE_BYTES_MAX: usize = 256 * 1024;
 impl Flusher {
     fn new(worker: Rc<Worker>) -> Self {
         let alarm = Box::pin(tokio::time::sleep(Duration::ZERO));
-        Self { worker, peers: Vec::new(), sessions: Vec::new(), alarm, alarm_at: None }
+        let (peers, sessions) = (Vec::new(), Vec::new());
+        Self { worker, peers, sessions, alarm, alarm_at: None, turns_seen: 0, looks: 0 }
+    }
+
+    /// Whether the sockets are to be looked at once more before anything is sent. Where several had something
+    /// to say, others have it by now, and one write for all of them costs hardly more than one for some.
+    fn looks_again(&mut self, cx: &mut Context<'_>) -> bool {
+        let turns = self.worker.turns.get();
+        let fresh = turns - std::mem::replace(&mut self.turns_seen, turns);
+        if fresh < TURNS_MANY || self.looks == LOOKS_MAX {
+            self.looks = 0;
+            return false;
+        }
+        self.looks += 1;
+        // Wakes this task behind all that the sockets have brought by then.
+        std::pin::pin!(yield_now()).poll(cx).is_pending()
     }
 
     /// Sends to the peers that are to be sent something.
@@ -152,6 +172,9 @@ impl Future for Flusher {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         self.keep_alarm(cx);
+        if self.looks_again(cx) {
+            return Poll::Pending;
+        }
         // What is sent may let more be begun, which is to be sent too.
         for _ in 0..ROUNDS_MAX {
             self.flush_peers(cx);
@@ -181,6 +204,12 @@ impl Future for Flusher {
 
 /// How often in a turn the flusher goes round before others have theirs.
 const ROUNDS_MAX: usize = 4;
+
+/// How often the hub has to have worked since the last look for another one to be worth its while.
+const TURNS_MANY: u64 = 2;
+
+/// How often in a row sending is put off at most.
+const LOOKS_MAX: u32 = 4;
 
 /// How many alarms in a row ring before others have their turn.
 const ALARMS_MAX: usize = 16;

@@ -88,6 +88,8 @@ struct Worker {
     /// By peer.
     places: RefCell<Vec<Rc<Place>>>,
     flusher: RefCell<Option<Waker>>,
+    /// How often the hub has worked.
+    turns: Cell<u64>,
     /// Clients that are connected.
     count: Cell<usize>,
     /// Told when the last client has gone.
@@ -114,6 +116,7 @@ impl Worker {
             clients: RefCell::default(),
             places: RefCell::default(),
             flusher: RefCell::default(),
+            turns: Cell::new(0),
             count: Cell::new(0),
             emptied: Notify::new(),
             met: Notify::new(),
@@ -136,6 +139,7 @@ impl Worker {
         hub.set_now(self.network.now());
         let result = work(&mut hub);
         drop(hub);
+        self.turns.set(self.turns.get() + 1);
         self.wake_flusher();
         result
     }
