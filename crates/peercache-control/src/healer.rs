@@ -198,7 +198,7 @@ fn patients<'a>(
 /// Knows what the ledger says before anything is asked of the peers.
 fn look_first(patients: &[Arc<Patient>]) -> io::Result<()> {
     let kept = || patients.iter().filter(|patient| patient.ledger.is_some());
-    kept().try_for_each(|patient| patient.look())?;
+    kept().try_for_each(|patient| patient.try_look())?;
     kept().for_each(|patient| patient.peer().cell.keep_ledger());
     Ok(())
 }

@@ -18,5 +18,5 @@ pub use folders::{FolderWatch, Watched};
 pub use healer::Healer;
 pub use ledger::keeping::{KeepStep, Keeping};
 pub use ledger::sighting::{Judged, Sighting, Standing, judge};
-pub use ledger::{Ledger, Outage};
+pub use ledger::{Ledger, Outage, PendingFlush};
 pub use returning::{Return, ReturnFacts, ReturnStep};

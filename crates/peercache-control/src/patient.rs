@@ -34,6 +34,10 @@ struct Chart {
     /// Abandoned entries that were cleaned for and could not be removed.
     cleaned: BTreeSet<OsString>,
     attempt: Attempt,
+    /// The number of the last delayed flush that reached it.
+    flushed: Option<u64>,
+    /// Why the ledger could not be read the last time.
+    blind: Option<String>,
 }
 
 /// How far this process is with a peer that somebody who is gone left unclean.
@@ -93,11 +97,47 @@ impl Patient {
     }
 
     /// Looks into the ledger and tells the cell what it says. Blocks for a moment.
+    ///
+    /// # Errors
+    /// It cannot be read. Somebody may have written there what the peer misses, so it is not read before the
+    /// ledger is.
     pub(crate) fn look(&self) -> io::Result<()> {
+        self.try_look().inspect_err(|error| {
+            self.note_blind(error);
+        })
+    }
+
+    /// The ledger cannot be read; tells whether that is news.
+    pub(crate) fn note_blind(&self, error: &io::Error) -> bool {
+        let (peer, words) = (self.peer(), error.to_string());
+        let mut chart = self.chart();
+        let is_news = chart.blind.as_ref() != Some(&words);
+        if is_news {
+            let id = &peer.spec.id;
+            tracing::warn!(peer = %id, "unreadable: the outage ledger cannot be read: {words}");
+            chart.blind = Some(words);
+        }
+        drop(chart);
+        if peer.cell.note_missed_elsewhere() {
+            self.network.stir();
+        }
+        is_news
+    }
+
+    /// As [`Self::look`]; where the ledger cannot be read, nothing is told to anybody.
+    pub(crate) fn try_look(&self) -> io::Result<()> {
         let Some(ledger) = &self.ledger else { return Ok(()) };
         let peer = self.peer();
+        let has_siblings = self.network.topology().has_siblings();
         let mut chart = self.chart();
-        let judged = judge(ledger.sight(&peer.spec.id)?, &chart.cleaned);
+        let sightings = ledger.sight(&peer.spec.id)?;
+        let is_asked = has_siblings && !peer.cell.state().has_forgotten();
+        // Marked before its entries are removed, so looked at after them.
+        let was_emptied = is_asked && ledger.was_emptied(&peer.spec.id)?;
+        if chart.blind.take().is_some() {
+            tracing::info!(peer = %peer.spec.id, "the outage ledger can be read again");
+        }
+        let judged = judge(sightings, &chart.cleaned);
         if chart.keeping.looked(judged.has_own) {
             tracing::warn!(peer = %peer.spec.id, "somebody removed its entry from the outage ledger");
             chart.entry = None;
@@ -108,8 +148,7 @@ impl Patient {
         let is_news = chart.abandoned != abandoned;
         chart.abandoned = abandoned;
         drop(chart);
-        let has_siblings = self.network.topology().has_siblings();
-        if has_siblings && !peer.cell.state().has_forgotten() && ledger.was_emptied(&peer.spec.id)? {
+        if was_emptied {
             peer.cell.note_forgotten();
         }
         if missed_elsewhere {
@@ -172,6 +211,15 @@ impl Patient {
             tracing::debug!(peer = %self.peer().spec.id, "its return is not locked: {error}");
             Some(ReturnLock::default())
         })
+    }
+
+    /// Whether the delayed flush of this number has reached it.
+    pub(crate) fn was_flushed(&self, number: u64) -> bool {
+        self.chart().flushed == Some(number)
+    }
+
+    pub(crate) fn note_flushed(&self, number: u64) {
+        self.chart().flushed = Some(number);
     }
 
     pub(crate) fn attempt(&self) -> Attempt {

@@ -6,10 +6,11 @@
 //! more often.
 
 use crate::folders::{FolderWatch, Watched};
-use crate::ledger::is_hidden;
+use crate::ledger::{is_hidden, is_out_of_descriptors};
 use crate::patient::Patient;
 use std::collections::HashMap;
 use std::ffi::OsStr;
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,20 +23,38 @@ const LOOK_OFTEN: Duration = Duration::from_millis(50);
 /// Looks at the ledger for as long as it is polled. `patients` share one ledger.
 pub(crate) async fn watch(patients: Arc<[Arc<Patient>]>) {
     let mut eyes = Eyes::open();
+    // What was seen last is still so: every change since would have been told, and none was.
+    let mut is_current = false;
     loop {
         // Watched before looked at: what happens after the look is told.
-        let pause = if eyes.settle_on(&patients) { LOOK_EVERY } else { LOOK_OFTEN };
-        patients.iter().for_each(|patient| look(patient));
+        let all_told = eyes.settle_on(&patients);
+        is_current &= all_told;
+        let looked = patients.iter().filter(|patient| look(patient, is_current)).count();
+        is_current = all_told && looked == patients.len();
+        let pause = if all_told { LOOK_EVERY } else { LOOK_OFTEN };
         tokio::select! {
             () = tokio::time::sleep(pause) => {}
-            () = eyes.moved(&patients) => {}
+            told = eyes.moved(&patients) => {
+                is_current = false;
+                if let Err(error) = told {
+                    tracing::warn!("the kernel tells no more of the outage ledger: {error}");
+                    eyes.watch = None;
+                }
+            }
         }
     }
 }
 
-fn look(patient: &Patient) {
-    if let Err(error) = patient.look() {
-        tracing::warn!(peer = %patient.peer().spec.id, "the outage ledger cannot be read: {error}");
+/// Looks at one peer's part; tells whether this process knows what it says.
+fn look(patient: &Patient, is_current: bool) -> bool {
+    match patient.try_look() {
+        Ok(()) => true,
+        // It cannot look because it has no descriptor left, and knows that there is nothing new.
+        Err(error) if is_current && is_out_of_descriptors(&error) => true,
+        Err(error) => {
+            patient.note_blind(&error);
+            false
+        }
     }
 }
 
@@ -81,7 +100,10 @@ impl Eyes {
 
     /// Returns after something happened in a watched folder. An entry that came and went in between is noted
     /// too: whoever cleaned the peer has made it forget.
-    async fn moved(&self, patients: &[Arc<Patient>]) {
+    ///
+    /// # Errors
+    /// The kernel tells no more.
+    async fn moved(&self, patients: &[Arc<Patient>]) -> io::Result<()> {
         let Some(watch) = &self.watch else { return std::future::pending().await };
         let told = |folder: Watched, name: &OsStr| {
             let patient = self.folders.get(&folder).and_then(|&index| patients.get(index));
@@ -92,10 +114,7 @@ impl Eyes {
                 patient.note_missed_elsewhere();
             }
         };
-        if let Err(error) = watch.moved(told).await {
-            tracing::warn!("the kernel tells no more of the outage ledger: {error}");
-            std::future::pending::<()>().await;
-        }
+        watch.moved(told).await
     }
 }
 
@@ -141,9 +160,9 @@ mod tests {
         let told = async {
             while patients[1].peer().cell.state().is_readable() != readable {
                 assert!(eyes.settle_on(patients), "every change is told");
-                patients.iter().for_each(|patient| look(patient));
+                patients.iter().for_each(|patient| patient.look().unwrap());
                 if patients[1].peer().cell.state().is_readable() != readable {
-                    eyes.moved(patients).await;
+                    eyes.moved(patients).await.unwrap();
                 }
             }
         };
@@ -181,9 +200,28 @@ mod tests {
         eyes.settle_on(&patients);
         drop(other.create(&id).unwrap());
         other.remove(&id).unwrap();
-        tokio::time::timeout(PATIENCE, eyes.moved(&patients)).await.expect("the kernel tells");
-        patients.iter().for_each(|patient| look(patient));
+        tokio::time::timeout(PATIENCE, eyes.moved(&patients)).await.expect("the kernel tells").unwrap();
+        patients.iter().for_each(|patient| patient.look().unwrap());
         assert!(patients[1].peer().cell.state().has_forgotten());
         assert!(patients[1].peer().cell.state().is_readable());
+    }
+
+    #[tokio::test]
+    async fn p12_a_ledger_that_cannot_be_read_is_told_once_and_no_peer_is_read_before_it_can_be() {
+        let state = tempfile::tempdir().unwrap();
+        let patients = patients(state.path());
+        let (patient, outage) = (&patients[0], state.path().join("outage"));
+        assert!(look(patient, false));
+        // A file where the folder should be: nobody can read it, not even root.
+        std::fs::write(&outage, "mine").unwrap();
+        for _ in 0..3 {
+            assert!(!look(patient, true), "though nothing was told of it");
+            assert!(!patient.peer().cell.state().is_readable());
+            assert!(!patient.note_blind(&patient.try_look().unwrap_err()), "that was said");
+        }
+        std::fs::remove_file(&outage).unwrap();
+        assert!(look(patient, false) && patient.peer().cell.state().is_readable());
+        assert!(patient.peer().cell.state().has_forgotten(), "nobody knows what was recorded meanwhile");
+        assert!(patient.note_blind(&io::Error::other("again")), "that is news");
     }
 }

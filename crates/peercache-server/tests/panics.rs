@@ -64,6 +64,7 @@ fn network(peers: &[SocketAddr]) -> Arc<Network> {
         weight: Weight::default(),
         engine: EngineKind::Memcached,
         ring_name: None,
+        auth_file: None,
     };
     let spec = NetworkSpec {
         name: "main".parse().unwrap(),

@@ -49,12 +49,14 @@ impl Client {
     /// A client of `network` that shares with all processes that use the same state directory what each of
     /// them missed on which peer (P-11, P-12). Of a peer that `peercache` started there, only the daemon that
     /// its record names is taken for it (P-33). Must be called inside a tokio runtime; connects when it is
-    /// first used, and writes into `state_dir` only when a peer misses a write.
+    /// first used, and writes into `state_dir` only when a peer misses a write. A relative path is meant from
+    /// the folder that the process is in at this moment.
     ///
     /// # Errors
     /// [`OpenError`].
     pub fn open_with_state(network: &NetworkSpec, state_dir: &Path) -> Result<Self, OpenError> {
-        Ok(Self::over(Topology::build(network)?, &Arc::new(Ledger::at(state_dir)))?)
+        let state_dir = std::path::absolute(state_dir)?;
+        Ok(Self::over(Topology::build(network)?, &Arc::new(Ledger::at(&state_dir)))?)
     }
 
     /// As [`Self::open_with_state`], for a topology that somebody built with what is known of its peers.

@@ -6,6 +6,7 @@
 use rustix::fs::{self, AtFlags, CWD, Dir, Mode, OFlags};
 use rustix::io::Errno;
 use std::ffi::{OsStr, OsString};
+use std::fmt;
 use std::fs::File;
 use std::io::{self, Write};
 use std::os::fd::OwnedFd;
@@ -164,7 +165,51 @@ fn unless_it_exists(error: Errno) -> rustix::io::Result<()> {
 /// An error with the path that it is about.
 fn at(path: &Path) -> impl Fn(Errno) -> io::Error {
     move |error| {
-        let error = io::Error::from(error);
-        io::Error::new(error.kind(), format!("{}: {error}", path.display()))
+        let source = io::Error::from(error);
+        io::Error::new(source.kind(), AtPath { path: path.to_owned(), source })
+    }
+}
+
+/// What the system said of a path.
+#[derive(Debug)]
+struct AtPath {
+    path: PathBuf,
+    source: io::Error,
+}
+
+impl fmt::Display for AtPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.path.display(), self.source)
+    }
+}
+
+impl std::error::Error for AtPath {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&self.source)
+    }
+}
+
+/// Whether an error of the ledger says that this process, or the whole system, has no descriptor left.
+pub(crate) fn is_out_of_descriptors(error: &io::Error) -> bool {
+    let at_path = error.get_ref().and_then(|inner| inner.downcast_ref::<AtPath>());
+    let code = at_path.map_or(error, |at_path| &at_path.source).raw_os_error();
+    [Errno::MFILE, Errno::NFILE].iter().any(|none| code == Some(none.raw_os_error()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn want_of_descriptors_is_told_from_everything_else() {
+        let path = Path::new("state/outage");
+        for none in [Errno::MFILE, Errno::NFILE] {
+            assert!(is_out_of_descriptors(&none.into()));
+            assert!(is_out_of_descriptors(&at(path)(none)));
+        }
+        assert!(!is_out_of_descriptors(&at(path)(Errno::ACCESS)));
+        assert!(!is_out_of_descriptors(&io::Error::other("no descriptor left")));
+        let words = at(path)(Errno::ACCESS).to_string();
+        assert!(words.starts_with("state/outage: "), "{words}");
     }
 }

@@ -4,7 +4,10 @@
 //! state/outage/<peer>/<writer>    held locked by its writer for as long as that one lives
 //!                     .lock       held by whoever is cleaning the peer
 //!                     .emptied    says that it was, and that its misses mean nothing since
-//! state/flush/<network>.json      when a delayed flush of the network is due (P-18)
+//!                     .detached   says whose entries these are, while nobody has the id
+//! state/flush/<network>.json      when a delayed flush of the network is due, and for whom (P-18)
+//!            .<network>.lock      held by whoever is carrying it out
+//!            .<network>.change    held for a moment by whoever changes that file
 //! ```
 //!
 //! A lock says who lives, and nothing else does: the kernel drops it with its holder, also after `kill -9`,
@@ -18,6 +21,10 @@ mod folder;
 pub(crate) mod keeping;
 pub(crate) mod sighting;
 
+pub(crate) use flush::FlushTurn;
+pub use flush::PendingFlush;
+pub(crate) use folder::is_out_of_descriptors;
+
 use folder::Folder;
 use peercache_core::spec::PeerId;
 use serde_json::Value;
@@ -25,6 +32,7 @@ use sighting::{Sighting, Standing};
 use std::ffi::{OsStr, OsString};
 use std::fs::{File, TryLockError};
 use std::io::{self, ErrorKind, Read};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -36,6 +44,9 @@ const RETURN_LOCK: &str = ".lock";
 
 /// Says that the peer was emptied, to processes that begin later.
 const EMPTIED: &str = ".emptied";
+
+/// Says where the daemon is that the entries concern, while nobody has its id.
+const DETACHED: &str = ".detached";
 
 /// An entry is about 60 bytes; a foreign file is not read further.
 const ENTRY_BYTES_MAX: u64 = 4096;
@@ -70,11 +81,14 @@ pub(crate) struct ReturnLock {
 }
 
 impl Ledger {
-    /// The ledger in `state_dir`, under a name that only this value has. Reads and creates nothing yet.
+    /// The ledger in `state_dir`, under a name that only this value has. Reads and creates nothing yet. A
+    /// relative path is meant from the folder that this process is in now, wherever it goes later.
     #[must_use]
     pub fn at(state_dir: &Path) -> Self {
         let writer = format!("{}-{:08x}", std::process::id(), rand::random::<u32>());
-        Self { state_dir: state_dir.to_owned(), writer }
+        // A path that is none, or no folder to be in: whoever reads there is told.
+        let state_dir = std::path::absolute(state_dir).unwrap_or_else(|_| state_dir.to_owned());
+        Self { state_dir, writer }
     }
 
     /// The state directory.
@@ -169,6 +183,43 @@ impl Ledger {
         let Some(folder) = self.folder(peer)? else { return Ok(()) };
         folder.sweep(HALF_WRITTEN_MAX)?;
         names.iter().try_for_each(|name| folder.remove(name))
+    }
+
+    /// `peer` is nobody's any more. What was recorded of it concerns the daemon at `address`, whoever has
+    /// that id next; none is one that has ended. What somebody still records stays his.
+    ///
+    /// # Errors
+    /// It could not be written down; whoever has that id next is cleaned for it.
+    pub fn note_detached(&self, peer: &PeerId, address: Option<SocketAddr>) -> io::Result<()> {
+        let Some(folder) = self.folder(peer)? else { return Ok(()) };
+        let has_entries = folder.names()?.iter().any(|name| !is_hidden(name));
+        match address.filter(|_| has_entries) {
+            Some(address) => folder.write_whole(DETACHED.as_ref(), address.to_string().as_bytes()).map(drop),
+            None => self.forget_peer(peer),
+        }
+    }
+
+    /// The id `peer` is that of the daemon at `address` from now on. What was recorded of another one that
+    /// had it before does not concern it.
+    ///
+    /// # Errors
+    /// It could not be written down; it is cleaned for that.
+    pub fn note_attached(&self, peer: &PeerId, address: SocketAddr) -> io::Result<()> {
+        let Some(folder) = self.folder(peer)? else { return Ok(()) };
+        let Some(file) = folder.open_file(DETACHED.as_ref())? else { return Ok(()) };
+        let mut before = String::new();
+        file.take(ENTRY_BYTES_MAX).read_to_string(&mut before)?;
+        if before == address.to_string() { folder.remove(DETACHED.as_ref()) } else { self.forget_peer(peer) }
+    }
+
+    /// Removes what is recorded of `peer`, unless somebody who lives does.
+    fn forget_peer(&self, peer: &PeerId) -> io::Result<()> {
+        if self.sight(peer)?.iter().any(|found| found.standing != Standing::Abandoned) {
+            return Ok(());
+        }
+        self.remove_abandoned(peer, &self.abandoned(peer)?)?;
+        self.clear_emptied(peer)?;
+        self.folder(peer)?.map_or(Ok(()), |folder| folder.remove(DETACHED.as_ref()))
     }
 
     /// Takes the right to clean `peer`; none while another process has it.

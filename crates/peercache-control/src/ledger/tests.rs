@@ -89,16 +89,80 @@ fn p31_one_at_a_time_cleans_a_peer() {
 }
 
 #[test]
-fn p18_a_pending_flush_is_kept_replaced_and_cleared() {
+fn p11_what_is_recorded_concerns_a_daemon_and_not_whoever_has_its_id_next() {
+    let state = tempfile::tempdir().unwrap();
+    let ledger = Ledger::at(state.path());
+    let (here, there) = (SocketAddr::from(([127, 0, 0, 1], 1)), SocketAddr::from(([127, 0, 0, 1], 2)));
+    let leave_word = || {
+        drop(Ledger::at(state.path()).create(&peer()).unwrap());
+        ledger.mark_emptied(&peer()).unwrap();
+    };
+    leave_word();
+    ledger.note_detached(&peer(), Some(here)).unwrap();
+    ledger.note_attached(&peer(), here).unwrap();
+    assert_eq!(seen(&ledger), [Standing::Abandoned], "it is the daemon that missed something");
+    ledger.note_attached(&peer(), there).unwrap();
+    assert_eq!(seen(&ledger), [Standing::Abandoned], "nobody said that it had left");
+    ledger.note_detached(&peer(), Some(here)).unwrap();
+    ledger.note_attached(&peer(), there).unwrap();
+    assert!(seen(&ledger).is_empty() && !ledger.was_emptied(&peer()).unwrap());
+    leave_word();
+    ledger.note_detached(&peer(), None).unwrap();
+    assert!(seen(&ledger).is_empty() && !ledger.was_emptied(&peer()).unwrap());
+    let _entry = ledger.create(&peer()).unwrap();
+    ledger.note_detached(&peer(), None).unwrap();
+    assert_eq!(seen(&ledger), [Standing::Ours], "somebody will clean for it");
+}
+
+fn ids(names: &[&str]) -> Vec<PeerId> {
+    names.iter().map(|name| name.parse().unwrap()).collect()
+}
+
+#[test]
+fn p18_a_pending_flush_is_kept_replaced_and_cancelled() {
     let state = tempfile::tempdir().unwrap();
     let (ledger, network) = (Ledger::at(state.path()), "main".parse().unwrap());
+    let pending = || Ledger::at(state.path()).pending_flush(&network).unwrap();
+    assert_eq!(pending(), None);
+    ledger.set_pending_flush(&network, 2_000_000_000, ids(&["p0"])).unwrap();
+    let first = pending().unwrap();
+    ledger.set_pending_flush(&network, 2_000_000_000, ids(&["p1", "p0"])).unwrap();
+    let second = pending().unwrap();
+    assert_eq!(second.peers, ids(&["p0", "p1"]).into_iter().collect());
+    assert_ne!(first.number, second.number, "though they are due at one time");
+    ledger.cancel_pending_flush(&network, first.number).unwrap();
+    ledger.strike_out_flushed(&network, first.number, &second.peers).unwrap();
+    assert_eq!(pending(), Some(second.clone()), "whoever means the first does not touch the second");
+    ledger.cancel_pending_flush(&network, second.number).unwrap();
+    ledger.cancel_pending_flush(&network, second.number).unwrap();
+    assert_eq!(pending(), None);
+}
+
+#[test]
+fn p18_a_flush_is_pending_until_all_its_peers_were_reached() {
+    let state = tempfile::tempdir().unwrap();
+    let (ledger, network) = (Ledger::at(state.path()), "main".parse().unwrap());
+    ledger.set_pending_flush(&network, 1, ids(&["p0", "p1"])).unwrap();
+    let number = ledger.pending_flush(&network).unwrap().unwrap().number;
+    ledger.strike_out_flushed(&network, number, &ids(&["p0"]).into_iter().collect()).unwrap();
+    let rest = ledger.pending_flush(&network).unwrap().unwrap();
+    assert_eq!((rest.number, rest.peers), (number, ids(&["p1"]).into_iter().collect()));
+    ledger.strike_out_flushed(&network, number, &ids(&["p1"]).into_iter().collect()).unwrap();
     assert_eq!(ledger.pending_flush(&network).unwrap(), None);
-    ledger.set_pending_flush(&network, 2_000_000_000).unwrap();
-    ledger.set_pending_flush(&network, 2_000_000_100).unwrap();
-    assert_eq!(Ledger::at(state.path()).pending_flush(&network).unwrap(), Some(2_000_000_100));
-    ledger.clear_pending_flush(&network).unwrap();
-    ledger.clear_pending_flush(&network).unwrap();
-    assert_eq!(ledger.pending_flush(&network).unwrap(), None);
+}
+
+#[test]
+fn p18_a_pending_flush_concerns_whoever_is_a_peer_at_its_time() {
+    let state = tempfile::tempdir().unwrap();
+    let (ledger, network) = (Ledger::at(state.path()), "main".parse().unwrap());
+    let peers_after = |at| {
+        ledger.set_pending_flush(&network, at, ids(&["p0", "p1"])).unwrap();
+        ledger.change_flush_peers(&network, &ids(&["p2"]), &[]).unwrap();
+        ledger.change_flush_peers(&network, &[], &ids(&["p0"])).unwrap();
+        ledger.pending_flush(&network).unwrap().unwrap().peers.into_iter().collect::<Vec<_>>()
+    };
+    assert_eq!(peers_after(u64::MAX), ids(&["p1", "p2"]));
+    assert_eq!(peers_after(1), ids(&["p1"]), "its time had passed before p2 came");
 }
 
 #[test]

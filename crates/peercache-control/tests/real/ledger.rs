@@ -5,7 +5,7 @@
 //! tests of the command line.
 
 use crate::daemon::{Daemon, network, steady, wait_for};
-use peercache_client::{Client, SetOptions, WriteError};
+use peercache_client::{Client, ReadError, SetOptions, WriteError};
 use peercache_control::{Healer, Ledger, Outage};
 use peercache_core::health::Entry;
 use peercache_core::key::Key;
@@ -16,16 +16,16 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 
-const KEYS: usize = 2_000;
+pub(crate) const KEYS: usize = 2_000;
 
 /// One process as the others see it. Dropped, it is a process that died: nothing is tidied up.
 pub(crate) struct Process {
     pub(crate) client: Client,
-    healer: Healer,
+    pub(crate) healer: Healer,
 }
 
 impl Process {
-    fn start(daemons: &[Daemon], state: &Path) -> Self {
+    pub(crate) fn start(daemons: &[Daemon], state: &Path) -> Self {
         Self::over(&network(&addresses(daemons), steady()), state)
     }
 
@@ -48,12 +48,12 @@ impl Process {
         .await;
     }
 
-    async fn read(&self, n: usize) -> Option<Vec<u8>> {
+    pub(crate) async fn read(&self, n: usize) -> Option<Vec<u8>> {
         let read = self.client.get(key(n).as_bytes()).await;
         read.expect("a copy serves").map(|value| value.data.to_vec())
     }
 
-    async fn set(&self, n: usize, version: u32) {
+    pub(crate) async fn set(&self, n: usize, version: u32) {
         self.client
             .set(key(n).as_bytes(), &value(version), SetOptions::default())
             .await
@@ -68,7 +68,7 @@ impl Process {
     }
 
     /// Writes every key on both copies.
-    async fn fill(&self) {
+    pub(crate) async fn fill(&self) {
         for n in 0..KEYS {
             wait_for("a write on both copies", async || {
                 let set = self.client.set(key(n).as_bytes(), &value(1), SetOptions::default()).await;
@@ -79,7 +79,7 @@ impl Process {
     }
 
     /// Overwrites a quarter of the keys and deletes another one.
-    async fn change(&self) {
+    pub(crate) async fn change(&self) {
         for n in 0..KEYS {
             match n % 4 {
                 0 => self.set(n, 2).await,
@@ -90,14 +90,14 @@ impl Process {
     }
 
     /// Reads every key; none may have an old value, and none that was not changed may be missing.
-    async fn check(&self, when: &str) {
+    pub(crate) async fn check(&self, when: &str) {
         for n in 0..KEYS {
             assert_eq!(self.read(n).await, expected(n), "{} {when}", key(n));
         }
     }
 }
 
-fn key(n: usize) -> String {
+pub(crate) fn key(n: usize) -> String {
     format!("key-{n}")
 }
 
@@ -115,15 +115,15 @@ fn expected(n: usize) -> Option<Vec<u8>> {
     }
 }
 
-async fn two_daemons() -> Vec<Daemon> {
+pub(crate) async fn two_daemons() -> Vec<Daemon> {
     vec![Daemon::start().await, Daemon::start().await]
 }
 
-fn addresses(daemons: &[Daemon]) -> Vec<SocketAddr> {
+pub(crate) fn addresses(daemons: &[Daemon]) -> Vec<SocketAddr> {
     daemons.iter().map(|daemon| daemon.address).collect()
 }
 
-fn id(peer: usize) -> PeerId {
+pub(crate) fn id(peer: usize) -> PeerId {
     format!("p{peer}").parse().expect("a sound test")
 }
 
@@ -175,6 +175,25 @@ async fn p12_another_process_that_asks_for_nothing_stops_reading_too() {
     writer.set(0, 2).await;
     wait_for("the other process to stop reading", async || !reader.is_readable(0)).await;
     assert_eq!(reader.read(0).await, Some(value(2)));
+}
+
+/// What another process records meanwhile could not be seen.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn p12_no_peer_is_read_while_the_ledger_cannot_be_read() {
+    let (daemons, state) = (two_daemons().await, tempfile::tempdir().unwrap());
+    let reader = Process::start(&daemons, state.path());
+    reader.set(0, 1).await;
+    assert_eq!(reader.read(0).await, Some(value(1)));
+    // A file where the folder should be: nobody can read it, not even root.
+    fs::write(state.path().join("outage"), "mine").unwrap();
+    wait_for("nobody to be read", async || !reader.is_readable(0) && !reader.is_readable(1)).await;
+    let error = reader.client.get(key(0).as_bytes()).await.unwrap_err();
+    assert!(matches!(error, ReadError::Unavailable { .. }), "{error}");
+    fs::remove_file(state.path().join("outage")).unwrap();
+    for peer in 0..2 {
+        reader.wait_until_readable(peer).await;
+    }
+    assert_eq!(reader.read(0).await, Some(value(1)));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -304,36 +323,4 @@ async fn p11_a_restart_that_no_write_missed_records_nothing() {
     let _ = process.client.get(owned.as_bytes()).await;
     process.wait_until_readable(0).await;
     assert!(!state.path().join("outage").exists());
-}
-
-/// Told to the daemon itself, the delayed flush would make readable again what the return emptied.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn p18_a_delayed_flush_reaches_every_peer_and_brings_nothing_back() {
-    let (daemons, state) = (two_daemons().await, tempfile::tempdir().unwrap());
-    let (process, other) = (Process::start(&daemons, state.path()), Process::start(&daemons, state.path()));
-    process.fill().await;
-    daemons[0].hang().await;
-    process.change().await;
-    let ledger = Ledger::at(state.path());
-    let network = process.client.topology().name();
-    let in_s = |seconds: u64| {
-        std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs() + seconds
-    };
-    ledger.set_pending_flush(network, in_s(3600)).unwrap();
-    daemons[0].resume();
-    process.wait_until_readable(0).await;
-    process.check("after its return, with a flush to come").await;
-    // It is due while the peer hangs again: the other one is flushed, and this one when it is back.
-    process.set(3, 5).await;
-    daemons[0].hang().await;
-    ledger.set_pending_flush(network, in_s(0)).unwrap();
-    process.healer.finish_due_flush().await.unwrap();
-    assert_eq!(ledger.pending_flush(network).unwrap(), None);
-    daemons[0].resume();
-    for process in [&process, &other] {
-        process.wait_until_readable(0).await;
-        for n in 0..KEYS {
-            assert_eq!(process.read(n).await, None, "{}", key(n));
-        }
-    }
 }

@@ -2,6 +2,7 @@
 
 mod daemon;
 mod faults;
+mod flushes;
 mod killed;
 mod ledger;
 mod limits;

@@ -26,13 +26,15 @@ use slab::Slab;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-/// What a gather wants asked.
+/// What a gather wants asked or done.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Todo {
     /// These replicas of the one key of a slot.
     One(Token, Positions, Ask),
     /// The keys of a multiget that have to be asked elsewhere, or have not been asked yet.
     Many(Token),
+    /// What was pending is to be cancelled: the flush of this slot is done.
+    Cancel(Token, u64),
 }
 
 /// A worker's sessions and what they share.
@@ -309,9 +311,13 @@ impl Core {
     fn tell_everywhere(&mut self, token: Token, answer: &BroadcastAnswer) {
         let Some(session) = self.sessions.get_mut(token.session as usize) else { return };
         let Some(slot) = session.slot(token.slot) else { return };
-        if let Work::Everywhere(everywhere) = &slot.work
-            && everywhere.wanted == Wanted::Wanted
-        {
+        let Work::Everywhere(everywhere) = &slot.work else { return };
+        let (wanted, pending) = (everywhere.wanted, everywhere.pending);
+        if let Some(number) = pending.filter(|_| *answer == BroadcastAnswer::Done) {
+            slot.work = Work::Flush(wanted);
+            return self.todo.push(Todo::Cancel(token, number));
+        }
+        if wanted == Wanted::Wanted {
             response::line(&mut slot.answer, everywhere::words(answer).as_bytes());
         }
         self.counts.errors += u64::from(*answer != BroadcastAnswer::Done);

@@ -11,6 +11,8 @@ use std::time::Duration;
 pub(crate) struct Everywhere {
     pub(crate) gather: BroadcastGather,
     pub(crate) wanted: Wanted,
+    /// The number of the delayed flush that was pending when it began, which it replaces when it is done.
+    pub(crate) pending: Option<u64>,
     pub(crate) deadline: Duration,
     /// What was decided, while the outages of some peers are not yet on disk (P-11).
     pub(crate) held: Option<(BroadcastVerdict, PeerSet)>,
@@ -24,8 +26,12 @@ pub(crate) enum Recorded {
 }
 
 impl Everywhere {
-    pub(crate) fn new(gather: BroadcastGather, wanted: Wanted, deadline: Duration) -> Self {
-        Self { gather, wanted, deadline, held: None }
+    pub(crate) fn new(
+        gather: BroadcastGather,
+        (wanted, pending): (Wanted, Option<u64>),
+        deadline: Duration,
+    ) -> Self {
+        Self { gather, wanted, pending, deadline, held: None }
     }
 }
 

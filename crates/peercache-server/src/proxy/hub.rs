@@ -59,7 +59,7 @@ pub(crate) struct Hub {
     pub(super) is_changing: bool,
     /// What was said about clients.
     pub(super) complaints: Complaints,
-    /// Changes of the flush that is pending.
+    /// Looks at the flush that is pending, and changes of it.
     pub(super) notes: VecDeque<Note>,
 }
 
@@ -131,6 +131,16 @@ impl Hub {
         self.drop_ticket(id);
         self.core.mark(id);
         self.turn();
+    }
+
+    /// Nobody drives the links any more: what was sent and not answered is missing on its peer, as far as
+    /// anybody knows.
+    pub(crate) fn abandon_links(&mut self) {
+        for index in 0..self.peers.len() {
+            let Self { core, peers, .. } = self;
+            peers[index].link.abandon(|token, lost| core.lost(token, lost));
+            self.pass_on_news(index);
+        }
     }
 
     /// Every client is answered what it has asked, and no more.
@@ -380,6 +390,7 @@ impl Hub {
                         });
                     }
                     Todo::Many(token) => self.ask_many(token),
+                    Todo::Cancel(token, number) => self.cancel_pending(token, number),
                 }
             }
             self.todos = todos;

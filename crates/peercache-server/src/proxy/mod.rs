@@ -37,6 +37,7 @@ mod options;
 mod orders;
 mod pace;
 mod parking;
+mod patience;
 mod say;
 mod serve;
 mod session;

@@ -33,7 +33,8 @@ pub struct Options {
     pub pending_flush: Option<Arc<dyn PendingFlush>>,
 }
 
-/// Keeps the one flush of a network that is still to come (P-18). May block for a disk's time.
+/// Keeps the one flush of a network that is still to come (P-18). Each has a number that no other one has.
+/// May block for a disk's time.
 pub trait PendingFlush: fmt::Debug + Send + Sync {
     /// The network is to be flushed at this time, in seconds since 1970, instead of what was pending.
     ///
@@ -41,11 +42,17 @@ pub trait PendingFlush: fmt::Debug + Send + Sync {
     /// It could not be written down; what was pending still is.
     fn set(&self, at_unix_s: u64) -> io::Result<()>;
 
-    /// Nothing is pending any more.
+    /// The number of the one that is pending.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    fn pending(&self) -> io::Result<Option<u64>>;
+
+    /// The one of this number is not pending any more; one that came after it still is.
     ///
     /// # Errors
     /// It could not be written down; what was pending still is.
-    fn clear(&self) -> io::Result<()>;
+    fn cancel(&self, number: u64) -> io::Result<()>;
 }
 
 impl Default for Options {

@@ -72,7 +72,8 @@ impl Proxy {
     }
 
     /// Serves clients until `shutdown` ends. Then nobody is accepted any more, and clients get the answers to
-    /// what they have asked, for at most two seconds.
+    /// what they have asked, for at most two seconds. When this returns, the network knows of everything that
+    /// its peers may miss.
     ///
     /// # Errors
     /// [`ServeError`]: threads or listeners could not be set up, or a worker panicked.

@@ -10,6 +10,7 @@ use super::access::Access;
 use super::buffers::Buffers;
 use super::orders::Place;
 use super::pace::Pace;
+use super::patience::Patience;
 use super::slot::{Slot, Work};
 use peercache_core::router::Mode;
 use std::collections::VecDeque;
@@ -35,13 +36,6 @@ const KEPT_BYTES_MAX: usize = 256 * 1024;
 
 /// Bytes of answers at which nothing new is begun.
 pub(crate) const HELD_BYTES_FULL: usize = 256 * 1024;
-
-/// Bytes of answers that a session may hold whose client takes none: it asks for much and reads nothing.
-/// One that takes some gets what it has asked for, however slowly.
-const HELD_BYTES_MAX: usize = 256 << 20;
-
-/// How many bytes of them may gather while it takes none.
-const UNTAKEN_BYTES_MAX: usize = 64 << 20;
 
 /// What an empty buffer keeps, in bytes: there may be thousands of sessions.
 pub(crate) const IDLE_BYTES_MAX: usize = 16 * 1024;
@@ -92,10 +86,7 @@ pub(crate) struct Session {
     pub(crate) keys_in_flight: usize,
     /// How many bytes of answers its worker believes it holds.
     pub(crate) counted_bytes: usize,
-    /// Whether its client has taken something since that was last asked, and the bytes of answers at which
-    /// it is asked again.
-    has_taken: bool,
-    ask_at_bytes: usize,
+    patience: Patience,
     pub(crate) stage: Stage,
     /// How many requests are in flight at once.
     pub(crate) answers: Pace,
@@ -138,8 +129,7 @@ impl Session {
             waiting_bytes: 0,
             keys_in_flight: 0,
             counted_bytes: 0,
-            has_taken: false,
-            ask_at_bytes: 0,
+            patience: Patience::default(),
             stage: Stage::Open,
             answers: Pace::new(IN_FLIGHT_AT_FIRST, IN_FLIGHT_MAX),
             values: Pace::new(KEYS_IN_FLIGHT_AT_FIRST, KEYS_IN_FLIGHT_MAX),
@@ -191,18 +181,8 @@ impl Session {
 
     /// Whether it has to be cut: it holds much, and its client took nothing while that came together.
     pub(crate) fn is_over_budget(&mut self) -> bool {
-        let held = self.held_bytes();
-        let due = self.ask_at_bytes.max(HELD_BYTES_MAX - UNTAKEN_BYTES_MAX);
-        if held <= due {
-            if held <= HELD_BYTES_MAX - UNTAKEN_BYTES_MAX {
-                self.ask_at_bytes = 0;
-            }
-            return false;
-        }
-        self.ask_at_bytes = held + UNTAKEN_BYTES_MAX;
-        // A client that waits for its first answer has taken all that it could.
-        let takes = std::mem::take(&mut self.has_taken) || self.unsent() == 0;
-        !takes && held > HELD_BYTES_MAX
+        let (held, waits) = (self.held_bytes(), self.unsent() == 0);
+        self.patience.is_over(held, waits)
     }
 
     /// How what it asks in `mode` is planned now. What it reads behind a command that one replica leads is
@@ -334,7 +314,7 @@ impl Session {
     /// So many more bytes of what is to be sent were sent; there are so many `sessions`.
     pub(crate) fn note_sent(&mut self, bytes: usize, sessions: usize) {
         self.sent += bytes;
-        self.has_taken = true;
+        self.patience.note_taken();
         if self.sent == self.out.len() {
             self.out.clear();
             let share = KEPT_BYTES_TOTAL / sessions.max(1);

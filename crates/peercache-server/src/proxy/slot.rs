@@ -51,7 +51,7 @@ pub(crate) enum Work {
     One(One),
     /// A multiget.
     Many(Box<Many>),
-    /// A flush, while what is pending is changed.
+    /// A flush, while what is pending is looked at or changed.
     Flush(Wanted),
     /// A request to every peer.
     Everywhere(Box<Everywhere>),

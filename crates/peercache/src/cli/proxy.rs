@@ -74,7 +74,10 @@ impl ProxyCommand {
         if let Some(metrics) = wish.metrics.filter(|_| !self.insecure) {
             refuse_unless_local(&metrics)?;
         }
-        let serving = Serving::open(state, settings, &self.network, wish)?;
+        let serving = tokio::select! {
+            serving = Serving::open(state, settings, &self.network, wish) => serving?,
+            () = signals.next() => return Ok(Ended::Done),
+        };
         let record = &serving.record;
         context.output.result(record, || {
             let metrics = metrics_line(record);

@@ -25,5 +25,5 @@ pub(crate) fn refuse_known(state: &Reader, records: &[PeerRecord]) -> Result<()>
 /// Writes `records` down; none of them if one is refused.
 pub(crate) fn record_attached(state: &mut Writer, records: &[PeerRecord]) -> Result<()> {
     refuse_known(state, records)?;
-    records.iter().try_for_each(|record| Ok(state.put_peer(record)?))
+    records.iter().try_for_each(|record| Ok(state.begin_attached(record)?))
 }

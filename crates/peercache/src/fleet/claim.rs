@@ -44,13 +44,15 @@ impl Claim {
     pub(super) fn take(state: &State, id: &PeerId, wish: &StartWish) -> Result<Self> {
         let starter = ProcessIdentity::of(process::id())?
             .ok_or_else(|| anyhow!("the operating system does not know this very process"))?;
-        state.change(|writer| {
+        state.make_root()?;
+        let marker = Marker::new(&state.canonical()?, id)?;
+        // The search takes its time, and under the lock others would wait for it.
+        let strays = find_strays(&marker)?;
+        let mut claim = state.change(|writer| {
             let previous = writer.peer(id)?;
             if let Some(peer) = &previous {
                 refuse_if_taken(peer)?;
             }
-            let marker = Marker::new(&state.canonical()?, id)?;
-            let strays = find_marked(&marker).context("the running processes cannot be listed")?;
             let mut record =
                 previous.clone().unwrap_or_else(|| PeerRecord::managed(id.clone(), wish.choice.kind));
             wish.apply_to(&mut record)?;
@@ -62,9 +64,12 @@ impl Claim {
             record.set_process(None);
             let outages = writer.begin_anew(id)?;
             writer.put_peer(&record)?;
-            let state = state.clone();
-            Ok(Self { state, previous, record, marker, strays, outages, launched: None, is_settled: false })
-        })
+            let (state, launched) = (state.clone(), None);
+            anyhow::Ok(Self { state, previous, record, marker, strays, outages, launched, is_settled: false })
+        })?;
+        // Another starter may have come and died since. From the claim on there is none.
+        claim.strays = find_strays(&claim.marker)?;
+        Ok(claim)
     }
 
     /// Stops the daemon, if it still runs, and takes the next free port, after somebody else was faster on
@@ -198,6 +203,10 @@ pub(super) fn stop_all_of(processes: &[ProcessIdentity]) -> Result<()> {
         }
     }
     Ok(())
+}
+
+fn find_strays(marker: &Marker) -> Result<Vec<ProcessIdentity>> {
+    find_marked(marker).context("the running processes cannot be listed")
 }
 
 fn refuse_if_taken(peer: &PeerRecord) -> Result<()> {

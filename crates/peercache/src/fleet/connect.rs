@@ -6,7 +6,7 @@ use crate::output::Failure;
 use crate::settings::Settings;
 use crate::state::{NetworkRecord, PeerRecord, Reader, State};
 use anyhow::{Context, Result};
-use peercache_client::WriteError;
+use peercache_client::{Unrecorded, WriteError};
 use peercache_control::Ledger;
 use peercache_core::health::Phase;
 use peercache_core::spec::{NetworkName, NetworkSpec, PeerId, Policy};
@@ -52,13 +52,24 @@ impl Connected {
 
     /// Before the command ends with `written`: whatever it missed is recorded, also of a write that failed
     /// and may still be executed.
-    pub(crate) async fn leave_word<T>(&self, written: &Result<T, WriteError>) {
+    pub(crate) async fn leave_word_of<T>(&self, written: &Result<T, WriteError>) {
         let is_said = matches!(written, Err(WriteError::Unrecorded { .. }));
         let left = self.client.healer().finish_entries().await;
         if let Some(unrecorded) = left.err().filter(|_| !is_said) {
-            crate::output::complain(format!("other commands do not know: {unrecorded}"));
+            say_unrecorded(&unrecorded);
         }
     }
+
+    /// The same, for a command of many writes.
+    pub(crate) async fn leave_word(&self) {
+        if let Err(unrecorded) = self.client.healer().finish_entries().await {
+            say_unrecorded(&unrecorded);
+        }
+    }
+}
+
+fn say_unrecorded(unrecorded: &Unrecorded) {
+    crate::output::complain(format!("other commands do not know: {unrecorded}"));
 }
 
 pub(super) fn unreadable_ledger(error: io::Error) -> anyhow::Error {

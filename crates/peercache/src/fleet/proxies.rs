@@ -4,7 +4,7 @@
 use super::GRACE;
 use crate::output::Failure;
 use crate::settings::Settings;
-use crate::state::{ProxyRecord, Reader, State};
+use crate::state::{ProxyRecord, Reader, State, Writer};
 use anyhow::{Context, Result, anyhow};
 use peercache_agent::supervise::{LogMark, Process, ProcessIdentity};
 use peercache_core::spec::NetworkName;
@@ -16,31 +16,50 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, absolute};
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+/// How long a proxy waits for the lock of the state. Others hold it for milliseconds.
+pub(super) const LOCK_WITHIN: Duration = Duration::from_secs(2);
+
+/// The same when it ends: it is waited for.
+const STRIKE_OUT_WITHIN: Duration = Duration::from_secs(1);
 
 /// The variable that says whose a proxy is, as a peer's does.
 const VARIABLE: &str = "PEERCACHE_PROXY";
 
 /// A proxy runs from now on. Records of those that were killed go.
-pub(super) fn write_down(state: &State, proxy: &ProxyRecord) -> Result<()> {
-    state.change(|writer| {
+pub(super) async fn write_down(state: &State, proxy: &ProxyRecord) -> Result<()> {
+    let write = state.change_when_free(|writer| {
         for old in writer.proxies()? {
             if Process::open(&old.process)?.is_none() {
                 writer.remove_proxy(old.process.pid)?;
             }
         }
-        Ok(writer.put_proxy(proxy)?)
-    })
+        anyhow::Ok(writer.put_proxy(proxy)?)
+    });
+    within(LOCK_WITHIN, write).await
 }
 
-/// A proxy has ended.
-pub(super) fn strike_out(state: &State, proxy: &ProxyRecord) -> Result<()> {
-    state.change(|writer| {
-        let is_ours = |record: &ProxyRecord| record.process == proxy.process;
-        if writer.proxies()?.iter().any(is_ours) {
-            writer.remove_proxy(proxy.process.pid)?;
-        }
-        Ok(())
-    })
+/// This proxy has ended. Where somebody has the lock its record stays, and counts for nothing.
+pub(super) async fn strike_out_own(state: &State, proxy: &ProxyRecord) -> Result<()> {
+    within(STRIKE_OUT_WITHIN, state.change_when_free(|writer| strike_out(writer, proxy))).await
+}
+
+fn strike_out(writer: &mut Writer, proxy: &ProxyRecord) -> Result<()> {
+    let is_ours = |record: &ProxyRecord| record.process == proxy.process;
+    if writer.proxies()?.iter().any(is_ours) {
+        writer.remove_proxy(proxy.process.pid)?;
+    }
+    Ok(())
+}
+
+/// Does something that waits for the state's lock, but not for ever: whoever has it may have been stopped.
+pub(super) async fn within<T>(within: Duration, locked: impl Future<Output = Result<T>>) -> Result<T> {
+    let Ok(done) = tokio::time::timeout(within, locked).await else {
+        let sentence = "another command has held the lock of the state directory for too long";
+        return Err(Failure::new(sentence, "if it was stopped, continue it (fg) or end it").into());
+    };
+    done
 }
 
 /// The proxies that run.
@@ -85,7 +104,7 @@ pub(crate) async fn stop_proxy(state: &State, proxy: &ProxyRecord) -> Result<()>
     if let Some(process) = Process::open(&proxy.process)? {
         tokio::task::spawn_blocking(move || process.stop(GRACE)).await??;
     }
-    strike_out(state, proxy)
+    state.change(|writer| strike_out(writer, proxy))
 }
 
 fn command(state: &State, settings: &Settings, network: &NetworkName, listen: SocketAddr) -> Result<Command> {

@@ -1,10 +1,11 @@
 //! Serves a network through a proxy, and follows what its records say of it: peers that come, go or move, the
 //! number of copies, the on-down policy. No client notices more than a moment's wait.
 
-use super::connect::{Definition, read_network, unreadable_ledger};
+use super::connect::{Definition, read_network, unknown_network, unreadable_ledger};
+use super::proxies::{LOCK_WITHIN, strike_out_own, within, write_down};
 use crate::output::{Failure, sentence};
 use crate::settings::Settings;
-use crate::state::{ProxyRecord, Records, State};
+use crate::state::{LOCK_PAUSE, ProxyRecord, Reader, Records, State};
 use anyhow::{Context, Result};
 use peercache_agent::exporter::{Exporter, process as process_metrics};
 use peercache_agent::supervise::ProcessIdentity;
@@ -19,9 +20,10 @@ use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::pin::pin;
 use std::process;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// The safety net behind the kernel's messages.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -51,19 +53,19 @@ pub(crate) struct Serving<'a> {
 impl<'a> Serving<'a> {
     /// Opens the network `name` and what `options` says to listen on, and writes down that it does. Must be
     /// called inside a tokio runtime.
-    pub(crate) fn open(
+    pub(crate) async fn open(
         state: &'a State,
         settings: &'a Settings,
         name: &NetworkName,
         ServeWish { options, metrics, left_by_up }: ServeWish,
     ) -> Result<Self> {
-        let definition = define(state, settings, name)?;
+        let definition = define(state, settings, name).await?;
         make_room(&options, definition.spec.peers.len());
         let records = Arc::new(Records::at(state.root()));
         let network = Network::with_register(Arc::new(definition.topology()?), records);
         let ledger = Arc::new(Ledger::at(state.root()));
         let healer = Healer::spawn_with_ledger(&network, &ledger).map_err(unreadable_ledger)?;
-        let flush = LedgerFlush { ledger, network: name.clone() };
+        let flush = LedgerFlush { state: state.clone(), ledger, network: name.clone() };
         let options = Options { pending_flush: Some(Arc::new(flush)), ..options };
         let unix = options.unix_sockets.iter().map(|socket| socket.path.display().to_string());
         let unix: Vec<_> = unix.collect();
@@ -77,7 +79,7 @@ impl<'a> Serving<'a> {
         let mut record = ProxyRecord::new(this, name.clone(), listen);
         record.left_by_up = left_by_up;
         record.metrics = metrics.map(|address| address.to_string());
-        super::proxies::write_down(state, &record)?;
+        write_down(state, &record).await?;
         Ok(Self { record, proxy, follower })
     }
 
@@ -85,20 +87,26 @@ impl<'a> Serving<'a> {
     pub(crate) async fn serve(self, shutdown: impl Future<Output = ()>) -> Result<()> {
         let Self { record, proxy, mut follower } = self;
         let state = follower.state;
-        // Nobody may read what is to be flushed by now.
-        let due = follower.healer.finish_due_flush().await;
-        let due = due.context("a delayed flush is due and cannot be carried out");
-        let serve = async {
-            tokio::select! {
-                served = proxy.serve(shutdown) => served,
-                never = follower.follow() => match never {},
-            }
+        let mut shutdown = pin!(shutdown);
+        let begins = tokio::select! {
+            biased;
+            () = &mut shutdown => Ok(false),
+            // Nobody may read what is to be flushed by now.
+            due = follower.healer.finish_due_flush() => due.map(|()| true),
         };
-        let served = match due {
-            Ok(()) => serve.await.map_err(Into::into),
+        let served = match begins.context("a delayed flush is due and cannot be carried out") {
+            Ok(true) => tokio::select! {
+                served = proxy.serve(shutdown) => served.map_err(Into::into),
+                never = follower.follow() => match never {},
+            },
+            Ok(false) => Ok(()),
             Err(error) => Err(error),
         };
-        super::proxies::strike_out(state, &record)?;
+        follower.leave_word().await;
+        let struck_out = strike_out_own(state, &record).await;
+        if let Err(error) = struck_out {
+            tracing::warn!("it ends, and its record stays: {}", sentence(&error));
+        }
         served
     }
 }
@@ -153,8 +161,9 @@ fn show_metrics(address: SocketAddr, proxy: &Proxy) -> Result<SocketAddr> {
     Ok(bound)
 }
 
-fn define(state: &State, settings: &Settings, name: &NetworkName) -> Result<Definition> {
-    let (network, peers) = state.read(|reader| read_network(reader, name))?;
+async fn define(state: &State, settings: &Settings, name: &NetworkName) -> Result<Definition> {
+    let read = state.read_when_free(|reader| read_network(reader, name));
+    let (network, peers) = within(LOCK_WITHIN, read).await?;
     Definition::of(settings, &network, &peers)
 }
 
@@ -171,6 +180,17 @@ struct Follower<'a> {
 }
 
 impl Follower<'_> {
+    /// What the proxy's clients missed is recorded before it ends, also of writes that failed.
+    async fn leave_word(&self) {
+        let within = self.network.policy().request;
+        let words = match tokio::time::timeout(within, self.healer.finish_entries()).await {
+            Ok(Ok(())) => return,
+            Ok(Err(unrecorded)) => unrecorded.to_string(),
+            Err(_) => format!("outages are not recorded within {} ms", within.as_millis()),
+        };
+        tracing::warn!(network = %self.spec.name, "other processes do not know: {words}");
+    }
+
     async fn follow(&mut self) -> Infallible {
         let watch = FolderWatch::open();
         let folders = ["network", "peer"].map(|name| self.state.root().join(name));
@@ -202,7 +222,7 @@ impl Follower<'_> {
 
     /// Takes over what the records say, if that is news.
     async fn look(&mut self) -> Result<()> {
-        let definition = define(self.state, self.settings, &self.spec.name)?;
+        let definition = define(self.state, self.settings, &self.spec.name).await?;
         if definition.spec == self.spec {
             return Ok(());
         }
@@ -224,16 +244,42 @@ fn watches_all(watch: &FolderWatch, folders: &[PathBuf]) -> bool {
 /// Keeps a network's delayed flush in the state directory.
 #[derive(Debug)]
 struct LedgerFlush {
+    state: State,
     ledger: Arc<Ledger>,
     network: NetworkName,
 }
 
+impl LedgerFlush {
+    /// The state while nobody changes it; waits for that, but not for ever.
+    fn reader(&self) -> io::Result<Reader> {
+        let begun = Instant::now();
+        loop {
+            if let Some(reader) = self.state.try_reader().map_err(io::Error::other)? {
+                return Ok(reader);
+            }
+            if begun.elapsed() > LOCK_WITHIN {
+                return Err(io::Error::other("another command holds the lock of the state directory"));
+            }
+            std::thread::sleep(LOCK_PAUSE);
+        }
+    }
+}
+
 impl PendingFlush for LedgerFlush {
     fn set(&self, at_unix_s: u64) -> io::Result<()> {
-        self.ledger.set_pending_flush(&self.network, at_unix_s)
+        // Under the lock, so that a peer which joins meanwhile is written down too, by one or the other.
+        let reader = self.reader()?;
+        let network = reader.network(&self.network).map_err(io::Error::other)?;
+        let network = network.ok_or_else(|| io::Error::other(unknown_network(&self.network)))?;
+        let peers = network.peers_and_starting().cloned();
+        self.ledger.set_pending_flush(&self.network, at_unix_s, peers)
     }
 
-    fn clear(&self) -> io::Result<()> {
-        self.ledger.clear_pending_flush(&self.network)
+    fn pending(&self) -> io::Result<Option<u64>> {
+        Ok(self.ledger.pending_flush(&self.network)?.map(|pending| pending.number))
+    }
+
+    fn cancel(&self, number: u64) -> io::Result<()> {
+        self.ledger.cancel_pending_flush(&self.network, number)
     }
 }

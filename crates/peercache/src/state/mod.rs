@@ -33,7 +33,7 @@ pub(crate) use proxies::ProxyRecord;
 pub(crate) use register::Records;
 
 use journal::Journal;
-use lock::Lock;
+use lock::{Lock, Tried};
 use peercache_control::Ledger;
 use peercache_core::spec::{NetworkName, PeerId};
 use std::ffi::OsString;
@@ -41,6 +41,10 @@ use std::fs;
 use std::io;
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// How soon to look again whether the lock is free.
+pub(crate) const LOCK_PAUSE: Duration = Duration::from_millis(20);
 
 /// The id that no peer can have: its file would be the registry.
 pub(crate) const RESERVED_ID: &str = "registry";
@@ -96,7 +100,7 @@ impl State {
     /// The folder of lab reports.
     pub(crate) fn stats_folder(&self) -> Result<PathBuf, StateError> {
         let folder = self.root.join("stats");
-        files::make_folder(&self.root)?;
+        self.make_root()?;
         files::make_folder(&folder)?;
         Ok(folder)
     }
@@ -113,6 +117,31 @@ impl State {
         read(&Reader { root: self.root.clone(), _lock: lock })
     }
 
+    /// As [`Self::read`], for those who have something else to do while others change the state: it may take
+    /// as long as a command that was stopped in the middle of a change.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub(crate) async fn read_when_free<T, E: From<StateError>>(
+        &self,
+        read: impl FnOnce(&Reader) -> Result<T, E>,
+    ) -> Result<T, E> {
+        loop {
+            if let Some(reader) = self.try_reader()? {
+                return read(&reader);
+            }
+            tokio::time::sleep(LOCK_PAUSE).await;
+        }
+    }
+
+    /// The state, unless somebody changes it at this moment.
+    pub(crate) fn try_reader(&self) -> Result<Option<Reader>, StateError> {
+        Ok(match Lock::try_shared(&self.root)? {
+            Tried::Free(lock) => Some(Reader { root: self.root.clone(), _lock: lock }),
+            Tried::Busy => None,
+        })
+    }
+
     /// Changes under the lock, which nobody may hold while waiting for a daemon: hence a closure that cannot
     /// await.
     ///
@@ -122,8 +151,33 @@ impl State {
         &self,
         change: impl FnOnce(&mut Writer) -> Result<T, E>,
     ) -> Result<T, E> {
-        files::make_folder(&self.root)?;
-        let lock = Lock::exclusive(&self.root)?;
+        self.make_root()?;
+        self.writer(Lock::exclusive(&self.root)?)?.carry_out(change)
+    }
+
+    /// As [`Self::change`], for those who have something else to do while others read or change the state.
+    ///
+    /// # Errors
+    /// As [`Self::change`].
+    pub(crate) async fn change_when_free<T, E: From<StateError>>(
+        &self,
+        change: impl FnOnce(&mut Writer) -> Result<T, E>,
+    ) -> Result<T, E> {
+        self.make_root()?;
+        loop {
+            if let Tried::Free(lock) = Lock::try_exclusive(&self.root)? {
+                return self.writer(lock)?.carry_out(change);
+            }
+            tokio::time::sleep(LOCK_PAUSE).await;
+        }
+    }
+
+    /// Makes sure that the directory exists.
+    pub(crate) fn make_root(&self) -> Result<(), StateError> {
+        files::make_folder(&self.root)
+    }
+
+    fn writer(&self, lock: Lock) -> Result<Writer, StateError> {
         files::sweep(&self.root)?;
         for folder in ["peer", "network", "proxy", "log"] {
             let folder = self.root.join(folder);
@@ -131,13 +185,7 @@ impl State {
             files::sweep(&folder)?;
         }
         let reader = Reader { root: self.root.clone(), _lock: Some(lock) };
-        let mut writer = Writer { reader, journal: Journal::default() };
-        let changed = change(&mut writer);
-        match &changed {
-            Ok(_) => writer.journal.close(&self.root),
-            Err(_) => writer.journal.take_back(),
-        }
-        changed
+        Ok(Writer { reader, journal: Journal::default() })
     }
 }
 
@@ -182,6 +230,16 @@ impl Deref for Writer {
 }
 
 impl Writer {
+    /// Changes everything or nothing.
+    fn carry_out<T, E>(mut self, change: impl FnOnce(&mut Self) -> Result<T, E>) -> Result<T, E> {
+        let changed = change(&mut self);
+        match &changed {
+            Ok(_) => self.journal.close(&self.reader.root),
+            Err(_) => self.journal.take_back(),
+        }
+        changed
+    }
+
     /// Creates or replaces a peer's record.
     pub(crate) fn put_peer(&mut self, peer: &PeerRecord) -> Result<(), StateError> {
         collection::put(&self.reader.root, &mut self.journal, peer)
@@ -228,13 +286,61 @@ impl Writer {
         Ledger::at(&self.reader.root).remove_abandoned(id, outages).map_err(|source| self.bad_ledger(source))
     }
 
+    /// The peer is none any more: what it missed is its daemon's, if that lives on (P-11).
+    pub(crate) fn end_peer(&mut self, peer: &PeerRecord) -> Result<(), StateError> {
+        self.remove_peer(&peer.id)?;
+        let address = Some(peer.address()).filter(|_| !peer.managed);
+        let noted = Ledger::at(&self.reader.root).note_detached(&peer.id, address);
+        noted.map_err(|source| self.bad_ledger(source))
+    }
+
+    /// Creates the record of a peer that somebody else runs, under an id that another one may have had.
+    pub(crate) fn begin_attached(&mut self, peer: &PeerRecord) -> Result<(), StateError> {
+        let noted = Ledger::at(&self.reader.root).note_attached(&peer.id, peer.address());
+        noted.map_err(|source| self.bad_ledger(source))?;
+        self.put_peer(peer)
+    }
+
     fn bad_ledger(&self, source: io::Error) -> StateError {
         StateError::Unwritable { path: self.reader.root.join("outage"), source }
     }
 
-    /// Creates or replaces a network's record.
+    /// Creates or replaces a network's record. A delayed flush of it follows: it concerns whoever is a peer
+    /// at its time (P-18).
     pub(crate) fn put_network(&mut self, network: &NetworkRecord) -> Result<(), StateError> {
-        collection::put(&self.reader.root, &mut self.journal, network)
+        let before = self.network(&network.name)?;
+        if before.is_none() {
+            // What was pending of another one of that name is not its.
+            self.forget_flush(&network.name)?;
+        }
+        let before: Vec<_> = before.iter().flat_map(NetworkRecord::peers_and_starting).cloned().collect();
+        let after: Vec<_> = network.peers_and_starting().cloned().collect();
+        let only_in = |these: &[PeerId], others: &[PeerId]| -> Vec<PeerId> {
+            these.iter().filter(|id| !others.contains(id)).cloned().collect()
+        };
+        // Who joins is to be flushed before anybody can read there, and who leaves until nobody can.
+        self.change_flush(&network.name, &only_in(&after, &before), &[])?;
+        collection::put(&self.reader.root, &mut self.journal, network)?;
+        // One that stays named is reached by nobody, and is struck out when it joins again.
+        let _ = self.change_flush(&network.name, &[], &only_in(&before, &after));
+        Ok(())
+    }
+
+    fn change_flush(&self, name: &NetworkName, joined: &[PeerId], left: &[PeerId]) -> Result<(), StateError> {
+        if joined.is_empty() && left.is_empty() {
+            return Ok(());
+        }
+        let changed = Ledger::at(&self.reader.root).change_flush_peers(name, joined, left);
+        changed.map_err(|source| self.bad_flush(name, source))
+    }
+
+    fn forget_flush(&self, name: &NetworkName) -> Result<(), StateError> {
+        Ledger::at(&self.reader.root).forget_flush(name).map_err(|source| self.bad_flush(name, source))
+    }
+
+    fn bad_flush(&self, name: &NetworkName, source: io::Error) -> StateError {
+        let path = self.reader.root.join("flush").join(format!("{name}.json"));
+        StateError::Unwritable { path, source }
     }
 
     /// Creates or replaces a proxy's record.
@@ -247,9 +353,10 @@ impl Writer {
         collection::remove::<ProxyRecord>(&self.reader.root, &mut self.journal, &pid)
     }
 
-    /// Removes a network's record.
+    /// Removes a network's record, and with it a delayed flush.
     pub(crate) fn remove_network(&mut self, name: &NetworkName) -> Result<(), StateError> {
-        collection::remove::<NetworkRecord>(&self.reader.root, &mut self.journal, name)
+        collection::remove::<NetworkRecord>(&self.reader.root, &mut self.journal, name)?;
+        self.forget_flush(name)
     }
 }
 

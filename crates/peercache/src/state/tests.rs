@@ -207,3 +207,21 @@ fn a_ketama_ring_is_written_with_what_belongs_to_it_and_only_it() {
     let error = read().unwrap_err().to_string();
     assert!(error.contains("belong to ketama, not to xxh3"), "{error}");
 }
+
+#[test]
+fn p18_a_delayed_flush_follows_the_peers_of_its_network() {
+    let folder = tempfile::tempdir().unwrap();
+    let state = State::at(folder.path()).unwrap();
+    let (ledger, name) = (Ledger::at(folder.path()), "main".parse().unwrap());
+    let put = |peers: &[&str]| {
+        state.change(|state| -> Done { state.put_network(&network("main", peers)) }).unwrap();
+        let pending = ledger.pending_flush(&name).unwrap().unwrap();
+        pending.peers.iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    state.change(|state| -> Done { state.put_network(&network("main", &["p0"])) }).unwrap();
+    ledger.set_pending_flush(&name, u64::MAX, ["p0".parse().unwrap()]).unwrap();
+    assert_eq!(put(&["p0", "p1"]), ["p0", "p1"]);
+    assert_eq!(put(&["p1"]), ["p1"]);
+    ledger.set_pending_flush(&name, 1, ["p1".parse().unwrap()]).unwrap();
+    assert_eq!(put(&["p1", "p2"]), ["p1"], "its time had passed before p2 came");
+}

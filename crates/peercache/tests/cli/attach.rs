@@ -1,6 +1,7 @@
 //! Peers that somebody else runs.
 
 use crate::world::{Stranger, World, free_port};
+use std::fs;
 use std::net::TcpListener;
 
 #[test]
@@ -98,4 +99,34 @@ fn several_peers_are_attached_all_or_none() {
     assert_eq!(both[1]["ring_name"], b.as_str(), "what twemproxy would call it");
     world.good("peer detach a");
     assert_eq!(world.json(&format!("peer attach a {a} --ring-name cache-1"))["ring_name"], "cache-1");
+}
+
+/// A command that is gone had missed a write on the daemon that had the id before.
+#[test]
+fn p11_a_daemon_is_not_emptied_for_what_another_one_of_its_id_missed() {
+    let world = World::new();
+    let (first, second) = (Stranger::start(), Stranger::start());
+    world.good("network create main");
+    let change_to = |stranger: &Stranger| {
+        world.good(&format!("peer attach a {}", stranger.address));
+        world.good("network add main a --adopt");
+    };
+    let leave = || {
+        world.good("network remove main a");
+        world.good("peer detach a");
+    };
+    change_to(&second);
+    world.good("network set main k v");
+    leave();
+    change_to(&first);
+    fs::create_dir_all(world.state().join("outage/a")).unwrap();
+    fs::write(world.state().join("outage/a/1-0000002a"), "").unwrap();
+    leave();
+    change_to(&first);
+    let shown = world.good("network show main");
+    assert!(shown.contains("a is not read: somebody missed writes on it"), "{shown}");
+    leave();
+    change_to(&second);
+    let read = world.run("network get main k");
+    assert_eq!((read.out.as_str(), read.err.as_str()), ("v\n", ""));
 }

@@ -110,6 +110,10 @@ fn p02_the_fleet_of_a_real_twemproxy_is_adopted_with_all_that_it_holds() {
     assert!(dry.contains("keys by murmur, hash tag {}") && dry.contains("timeout"), "{dry}");
     assert_eq!(world.json("peer list").as_array().unwrap().len(), 0);
 
+    // A delayed flush that an earlier network of this name left behind does not concern it (P-18).
+    fs::create_dir_all(world.state().join("flush")).unwrap();
+    let flush = "{\"schema\":1,\"number\":1,\"at_unix_s\":1,\"peers\":[\"cache-a\"]}";
+    fs::write(world.state().join("flush/main.json"), flush).unwrap();
     world.good("network import nutcracker.yml --name main");
     assert_all_are_found(&world, "main");
     let explained = world.json("network explain main {tag3}:field3");

@@ -1,8 +1,9 @@
 //! Networks and their keys.
 
-use crate::world::{Ran, World};
+use crate::world::{Ran, World, is_there};
 use serde_json::json;
 use std::collections::BTreeSet;
+use std::fs;
 use std::thread;
 
 fn network_of(world: &World, peers: &[&str], replication: u8) {
@@ -211,4 +212,26 @@ fn p21_with_one_copy_the_error_names_the_peer() {
     world.good("peer restart p0");
     assert_eq!(world.json("peer show p0")["warming"], false, "nobody could stand in for it");
     world.good("network set main k v");
+}
+
+/// Left behind, it would empty the next network of that name when something runs on it.
+#[test]
+fn p18_a_delayed_flush_ends_with_its_network() {
+    let world = World::new();
+    network_of(&world, &["p0"], 1);
+    let flush = world.state().join("flush/main.json");
+    let order = || {
+        fs::create_dir_all(world.state().join("flush")).unwrap();
+        fs::write(&flush, "{\"schema\":1,\"number\":1,\"at_unix_s\":1,\"peers\":[\"p0\"]}").unwrap();
+    };
+    world.good("network set main k v");
+    order();
+    world.good("network delete main");
+    assert!(!is_there(&flush));
+    // As a version before left it.
+    order();
+    world.good("network create main");
+    assert!(!is_there(&flush));
+    world.good("network add main p0 --adopt");
+    assert_eq!(world.good("network get main k"), "v\n");
 }

@@ -26,6 +26,16 @@ fn run(world: &World, args: &str) -> Ran {
     Ran::of(quick(world, args).output().unwrap())
 }
 
+/// In a shell in which no file can grow.
+fn run_on_a_full_disk(world: &World, args: &str) -> Ran {
+    let command = quick(world, "");
+    let environment = command.get_envs().filter_map(|(name, value)| Some((name, value?)));
+    let mut shell = Command::new("sh");
+    shell.arg("-c").arg("trap '' XFSZ; ulimit -f 0; exec \"$0\" \"$@\"").arg(command.get_program());
+    shell.args(args.split(' ')).envs(environment).current_dir(world.path(""));
+    Ran::of(shell.output().unwrap())
+}
+
 fn hang(world: &World, peer: &str) -> u32 {
     let pid = world.pid(peer);
     signal(pid, Signal::STOP);
@@ -121,17 +131,20 @@ fn p11_on_a_full_disk_a_write_that_a_peer_missed_is_an_error() {
     network_of(&world, 2);
     world.good("network set main k old");
     let pid = hang(&world, "p0");
-    // A shell in which no file can grow.
-    let mut command = quick(&world, "");
-    let program = command.get_program().to_owned();
-    let environment: Vec<_> =
-        command.get_envs().filter_map(|(name, value)| Some((name.to_owned(), value?.to_owned()))).collect();
-    command = Command::new("sh");
-    command.arg("-c").arg("trap '' XFSZ; ulimit -f 0; exec \"$0\" \"$@\"").arg(program).envs(environment);
-    command.args(["network", "set", "main", "k", "new"]).current_dir(world.path(""));
-    let ran = Ran::of(command.output().unwrap());
+    let ran = run_on_a_full_disk(&world, "network set main k new");
     ran.assert_failed(&["cannot be acknowledged", "cannot record the outage of p0"]);
     assert_eq!(ran.err.lines().filter(|line| line.contains("cannot record")).count(), 1, "{ran:?}");
+    signal(pid, Signal::CONT);
+}
+
+#[test]
+fn p11_a_replay_that_cannot_record_what_a_peer_missed_says_so() {
+    let world = World::new();
+    network_of(&world, 2);
+    fs::write(world.path("t.csv"), "0,k,1,1,1,set,0\n").unwrap();
+    let pid = hang(&world, "p0");
+    let ran = run_on_a_full_disk(&world, "lab replay t.csv --format twitter --network main --workers 1");
+    assert!(ran.err.contains("other commands do not know: cannot record the outage of p0"), "{ran:?}");
     signal(pid, Signal::CONT);
 }
 

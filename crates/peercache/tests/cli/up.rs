@@ -4,6 +4,7 @@ use crate::client::Client;
 use crate::world::{Beside, Ran, World, wait_for};
 use rustix::process::{Pid, Resource, Rlimit, Signal, prlimit};
 use std::fs;
+use std::net::TcpStream;
 
 #[test]
 fn detached_it_serves_other_shells_until_down() {
@@ -265,4 +266,23 @@ fn what_up_did_not_make_it_does_not_touch() {
     world.good("network create main");
     world.bad("up --detach", &["there is a network main that `up` did not make"]);
     assert_eq!(world.daemons(), []);
+}
+
+/// Another command was stopped (Ctrl-Z) inside a change.
+#[test]
+fn p70_up_can_be_ended_while_somebody_else_has_the_lock() {
+    let world = World::new();
+    let mut up = Beside::start(&world, world.command("up --peers 2 --engine memcached"));
+    wait_for("up to be up", || up.out().contains("Ctrl-C stops everything"));
+    let out = up.out();
+    let proxy = out.lines().find_map(|line| line.strip_prefix("memcached clients connect to ")).unwrap();
+    let lock = fs::File::options().write(true).open(world.state().join(".lock")).unwrap();
+    lock.lock().unwrap();
+    // What `up` says of it, it reads in the state.
+    world.kill("p0");
+    wait_for("the lock to be found taken", || up.err().contains("another command has held the lock"));
+    up.signal(Signal::INT);
+    wait_for("the proxy to be gone", || TcpStream::connect(proxy).is_err());
+    drop(lock);
+    assert_eq!(up.end().code, 0);
 }

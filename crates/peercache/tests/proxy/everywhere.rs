@@ -126,6 +126,26 @@ fn p18_a_flush_at_once_cancels_a_delayed_one() {
     wait_for("the delayed one to be cancelled", || !network.is_flush_pending());
 }
 
+#[test]
+fn p18_a_flush_at_once_that_reaches_nobody_leaves_the_delayed_one() {
+    let network = Network::of(2, 2);
+    let proxy = network.proxy("");
+    let mut conn = proxy.connect();
+    assert_eq!(conn.ask("flush_all 1000"), "OK");
+    network.peers.iter().for_each(crate::network::Peer::kill);
+    let answer = conn.ask("flush_all");
+    assert!(answer.starts_with("SERVER_ERROR"), "{answer}");
+    assert!(network.is_flush_pending());
+}
+
+#[test]
+fn p18_a_proxy_that_waits_for_the_flush_of_another_process_can_be_ended() {
+    let network = Network::of(2, 2);
+    let _turn = network.hold_due_flush();
+    network.proxy("").end();
+    assert!(network.is_flush_pending());
+}
+
 /// Checks what `mg` tells of a key in both copies: its flags, and the seconds that it has left.
 fn check_copies(network: &Network, key: &str, flags: u32, left_s: i64) {
     for peer in &network.peers {

@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that unwraps says where it failed")]
 
 mod checker;
+mod ending;
 mod everywhere;
 mod hung;
 mod killed;

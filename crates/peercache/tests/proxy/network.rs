@@ -91,10 +91,16 @@ impl Network {
 
     /// Starts a proxy with these options.
     pub(crate) fn proxy(&self, options: &str) -> Proxy {
+        self.proxy_with(options, &[])
+    }
+
+    /// The same, with these settings.
+    pub(crate) fn proxy_with(&self, options: &str, settings: &[(&str, &str)]) -> Proxy {
         self.proxies.set(self.proxies.get() + 1);
         let log = self.folder.path().join(format!("proxy-{}.log", self.proxies.get()));
         let mut command = self.command(&format!("proxy main --listen 127.0.0.1:0 -o json {options}"));
         command.stdout(Stdio::piped()).stderr(File::create(&log).unwrap());
+        command.envs(settings.iter().copied());
         let mut child = command.spawn().unwrap();
         let mut document = String::new();
         let mut out = BufReader::new(child.stdout.take().unwrap());
@@ -126,6 +132,41 @@ impl Network {
     /// Whether a delayed flush is to come.
     pub(crate) fn is_flush_pending(&self) -> bool {
         self.folder.path().join("state/flush/main.json").exists()
+    }
+
+    /// As a command has it that was stopped inside a change: nobody reads or changes the state until this is
+    /// dropped.
+    pub(crate) fn lock(&self) -> File {
+        let lock = File::options().write(true).open(self.folder.path().join("state/.lock")).unwrap();
+        lock.lock().unwrap();
+        lock
+    }
+
+    /// An outage of a peer that some other process has recorded, and that is its own until this is dropped.
+    pub(crate) fn record_outage(&self, peer: &Peer) -> File {
+        let folder = self.folder.path().join("state/outage").join(&peer.id);
+        fs::create_dir_all(&folder).unwrap();
+        let entry = File::create(folder.join(".entry")).unwrap();
+        entry.lock().unwrap();
+        fs::rename(folder.join(".entry"), folder.join("somebody")).unwrap();
+        entry
+    }
+
+    /// A flush that is due, and that some other process is carrying out for as long as the file is held.
+    pub(crate) fn hold_due_flush(&self) -> File {
+        let folder = self.folder.path().join("state/flush");
+        fs::create_dir_all(&folder).unwrap();
+        let turn = File::create(folder.join(".main.lock")).unwrap();
+        turn.lock().unwrap();
+        let ids: Vec<_> = self.peers.iter().map(|peer| peer.id.as_str()).collect();
+        let record = serde_json::json!({ "schema": 1, "number": 1, "at_unix_s": 1, "peers": ids });
+        fs::write(folder.join("main.json"), record.to_string()).unwrap();
+        turn
+    }
+
+    /// Puts a file where the ledger should be: nobody can read or write it, not even root.
+    pub(crate) fn break_ledger(&self) {
+        fs::write(self.folder.path().join("state/outage"), "mine").unwrap();
     }
 
     /// Whether some process has an outage of a peer on disk.
@@ -203,6 +244,11 @@ impl Proxy {
         Conn::to(&self.address)
     }
 
+    /// What it has logged.
+    pub(crate) fn log(&self) -> String {
+        fs::read_to_string(&self.log).unwrap()
+    }
+
     /// Waits until this proxy reads from a peer, or until it does not.
     pub(crate) fn wait_until_readable(&self, peer: &Peer, readable: bool) {
         let (mut conn, name) = (self.connect(), format!("{}:readable", peer.id));
@@ -216,8 +262,8 @@ impl Proxy {
         self.child.wait().unwrap();
     }
 
-    /// TERM, until it has ended, which must be in good order.
-    pub(crate) fn end(mut self) {
+    /// TERM, until it has ended, which must be in good order. Returns what it logged.
+    pub(crate) fn end(mut self) -> String {
         signal(self.child.id(), Signal::TERM);
         let mut status = None;
         wait_for("the proxy to end", || {
@@ -225,6 +271,7 @@ impl Proxy {
             status.is_some()
         });
         assert!(status.unwrap().success(), "{status:?}");
+        self.log()
     }
 }
 

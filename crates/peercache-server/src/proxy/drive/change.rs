@@ -31,7 +31,7 @@ pub(super) async fn follow(worker: Rc<Worker>, mut changes: Changes) {
 }
 
 /// Waits until nothing is in progress.
-async fn quiet(worker: &Worker) {
+pub(super) async fn quiet(worker: &Worker) {
     loop {
         let mut quieted = pin!(worker.quieted.notified());
         quieted.as_mut().enable();

@@ -98,7 +98,7 @@ struct Worker {
     met: Notify,
     /// Told when nothing is in progress any more, where the network is to change.
     quieted: Notify,
-    /// Told when what is pending of flushes is to be changed.
+    /// Told when what is pending of flushes is to be looked at or changed.
     noting: Notify,
     /// Told when a task of it has panicked.
     panicked: Notify,
@@ -259,7 +259,7 @@ async fn listen_for_stirs(worker: Rc<Worker>) {
     }
 }
 
-/// Changes what is pending of flushes, one change after the other.
+/// Looks at what is pending of flushes and changes it, one after the other.
 async fn keep_notes(worker: Rc<Worker>) {
     loop {
         let next = worker.hub.borrow_mut().next_note();
@@ -267,12 +267,13 @@ async fn keep_notes(worker: Rc<Worker>) {
             worker.noting.notified().await;
             continue;
         };
-        let written = tokio::task::spawn_blocking(move || note.write(&*pending)).await;
-        worker.with_hub(|hub| hub.noted(note, written.unwrap_or_else(|error| Err(io::Error::other(error)))));
+        let found = tokio::task::spawn_blocking(move || note.run(&*pending)).await;
+        worker.with_hub(|hub| hub.noted(note, found.unwrap_or_else(|error| Err(io::Error::other(error)))));
     }
 }
 
-/// Answers what was asked, and closes every connection.
+/// Answers what was asked, carries to its end what was begun, whoever still listens, and closes every
+/// connection.
 async fn drain(worker: &Worker) {
     worker.with_hub(Hub::end_all);
     let all_gone = async {
@@ -289,4 +290,11 @@ async fn drain(worker: &Worker) {
         let clients = worker.count.get();
         tracing::warn!(clients, "closing connections that do not take their answers");
     }
+    // A write whose client has left may be missing on a peer all the same, and others have to learn of that.
+    worker.with_hub(Hub::begin_change);
+    if timeout(worker.network.policy().request, change::quiet(worker)).await.is_err() {
+        tracing::warn!("what some clients have asked does not come to an end");
+    }
+    worker.with_hub(Hub::abandon_links);
+    worker.network.stir();
 }

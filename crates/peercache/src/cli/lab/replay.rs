@@ -49,6 +49,8 @@ impl Replay {
         let watch = tokio::spawn(stop_on_interrupt(stop.clone()));
         let run = replay::run((*connected.client).clone(), &options, &bar, &stop).await;
         watch.abort();
+        // The connections are gone, and what was unanswered on them counts as missed.
+        connected.leave_word().await;
         bar.0.finish_and_clear();
         let report = run?;
         context.output.result(&report, || report.to_text())?;

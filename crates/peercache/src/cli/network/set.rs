@@ -32,7 +32,7 @@ impl Set {
         let connected = context.connect_tidy(&self.at.name).await?;
         let options = SetOptions { flags: 0, ttl: self.ttl.map_or(Ttl::Never, Ttl::Seconds) };
         let written = connected.client.set(key, &value, options).await;
-        connected.leave_word(&written).await;
+        connected.leave_word_of(&written).await;
         let Some(written) = answer(context, &self.at.name, written)? else { return Ok(Ended::NotDone) };
         warn_of_missed(context, &written.missed);
         let names = |ids: &[peercache_core::spec::PeerId]| -> Vec<String> {

@@ -19,7 +19,7 @@ impl Unset {
         let key = self.at.key()?;
         let connected = context.connect_tidy(&self.at.name).await?;
         let deleted = connected.client.delete(key).await;
-        connected.leave_word(&deleted).await;
+        connected.leave_word_of(&deleted).await;
         let Some(deleted) = answer(context, &self.at.name, deleted)? else { return Ok(Ended::NotDone) };
         warn_of_missed(context, &deleted.missed);
         let names = |ids: &[peercache_core::spec::PeerId]| -> Vec<String> {

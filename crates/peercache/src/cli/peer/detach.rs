@@ -31,7 +31,7 @@ impl Detach {
                 let hint = context.command(&format!("peer stop {id}"));
                 return Err(Failure::new(format!("peer {id} is not stopped ({now})"), hint).into());
             }
-            state.remove_peer(id)?;
+            state.end_peer(&peer)?;
             anyhow::Ok(peer)
         })?;
         let rest = if peer.managed { "" } else { "; its daemon goes on running" };

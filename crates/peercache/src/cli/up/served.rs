@@ -46,7 +46,7 @@ impl<'a> Served<'a> {
             Some(Doors { listen, metrics }) => {
                 let options = options(&settings.proxy, vec![listen])?;
                 let wish = ServeWish { options, metrics, left_by_up: false };
-                Self::Here(Box::new(Serving::open(state, settings, network, wish)?))
+                Self::Here(Box::new(Serving::open(state, settings, network, wish).await?))
             }
             None if detach => Self::NotAtAll(None),
             None => Self::NotAtAll(Some(context.connect(network)?.client)),

@@ -66,28 +66,53 @@ pub(super) async fn until_interrupted(
             gone = watched.next(), if !watched.is_empty() => gone,
             () = tokio::time::sleep(SETTLE), if !missing.is_empty() => None,
         };
-        if let Some(gone) = gone {
-            tokio::time::sleep(SETTLE).await;
-            missing.push(Missing { id: gone.id.clone(), untold: Some(gone), trouble: None });
+        // Whoever has the lock of the state may have been stopped: Ctrl-C ends this all the same.
+        let looked = tokio::select! {
+            () = signals.next() => return Ended::Done,
+            looked = look(context, gone, missing) => looked,
+        };
+        for (id, process) in looked.running {
+            context.output.warn(format_args!("peer {id} runs again (pid {})", process.pid()));
+            watched.push(wait_for(context, id, process));
         }
-        let (mut may_come, mut all_on_purpose) = (false, true);
-        for mut peer in std::mem::take(&mut missing) {
-            match peer.look(context) {
-                Seen::Runs(process) => {
-                    context.output.warn(format_args!("peer {} runs again (pid {})", peer.id, process.pid()));
-                    watched.push(wait_for(context, peer.id, process));
-                    continue;
-                }
-                Seen::Changes => may_come = true,
-                Seen::Gone { on_purpose } => all_on_purpose &= on_purpose,
-            }
-            missing.push(peer);
-        }
-        if watched.is_empty() && !may_come {
+        missing = looked.missing;
+        if watched.is_empty() && !looked.may_come {
             context.output.warn("no peer is left");
-            return Ended::done_if(all_on_purpose);
+            return Ended::done_if(looked.all_on_purpose);
         }
     }
+}
+
+/// How the peers stand that were missing.
+struct Looked {
+    missing: Vec<Missing>,
+    running: Vec<(PeerId, Process)>,
+    /// Another look will tell of some.
+    may_come: bool,
+    /// Those that are gone were stopped by commands.
+    all_on_purpose: bool,
+}
+
+/// Says what became of a daemon that is gone, and looks which of the missing have come back.
+async fn look(context: &Context, gone: Option<Gone>, mut missing: Vec<Missing>) -> Looked {
+    if let Some(gone) = gone {
+        tokio::time::sleep(SETTLE).await;
+        missing.push(Missing { id: gone.id.clone(), untold: Some(gone), trouble: None });
+    }
+    let (running, may_come, all_on_purpose) = (Vec::new(), false, true);
+    let mut looked = Looked { missing: Vec::new(), running, may_come, all_on_purpose };
+    for mut peer in missing {
+        match peer.look(context).await {
+            Seen::Runs(process) => {
+                looked.running.push((peer.id, process));
+                continue;
+            }
+            Seen::Changes => looked.may_come = true,
+            Seen::Gone { on_purpose } => looked.all_on_purpose &= on_purpose,
+        }
+        looked.missing.push(peer);
+    }
+    looked
 }
 
 async fn wait_for(context: &Context, id: PeerId, process: Process) -> Gone {
@@ -112,8 +137,8 @@ fn warn_of(context: &Context, id: &PeerId, trouble: &mut Option<String>, error: 
 }
 
 impl Missing {
-    fn look(&mut self, context: &Context) -> Seen {
-        match self.try_look(context) {
+    async fn look(&mut self, context: &Context) -> Seen {
+        match self.try_look(context).await {
             Ok(seen) => {
                 self.trouble = None;
                 seen
@@ -125,8 +150,9 @@ impl Missing {
         }
     }
 
-    fn try_look(&mut self, context: &Context) -> Result<Seen> {
-        let peer = context.state.read(|state| state.peer(&self.id))?;
+    /// The thread serves a proxy too, and must not wait for the lock.
+    async fn try_look(&mut self, context: &Context) -> Result<Seen> {
+        let peer = context.state.read_when_free(|state| state.peer(&self.id)).await?;
         let now = peer.as_ref().map(condition).transpose()?;
         let process = peer.and_then(|peer| peer.process()).filter(|_| now == Some(Condition::Running));
         let process = process.map(|process| Process::open(&process)).transpose()?.flatten();
