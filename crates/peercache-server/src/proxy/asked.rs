@@ -1,4 +1,5 @@
-//! A request for one key as a client asked for it, and how it begins: it is planned, and its replicas are asked.
+//! A request for one key as a client asked for it, and how it begins: it is planned, waits where it must, and
+//! its replicas are asked.
 
 use super::ask::{How, push};
 use super::hub::Hub;

@@ -4,10 +4,10 @@
 //! does is a pure machine, the `hub`: it knows sessions and links and no sockets. The modules, in the order
 //! in which a request meets them: `session` holds a client's bytes and the order of its answers, `intake`
 //! takes requests in, `asked` begins one for one key, `parking` and `turns` have it wait where it must, `op`,
-//! `meta` and `dialects` say what is asked of replicas, `ask` asks, `core` hears what they answer, `say` tells
-//! the client. `multigets` (with `many`) and `flush` (with `everywhere`) are requests for more than one key,
-//! `budget` bounds what they all hold, `changing` is a change of the network beneath them all. `drive` moves
-//! the bytes.
+//! `meta` and `dialects` say what is asked of replicas, `ask` asks, `core` hears what they answer, `say`
+//! tells the client. `multigets` (with `many`) and `flush` (with `everywhere`) are requests for more than one
+//! key, `budget` and `patience` bound what they hold, `changing` is a change of the network beneath them all.
+//! `drive` moves the bytes.
 
 mod access;
 mod administration;

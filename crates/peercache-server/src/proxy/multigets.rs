@@ -1,5 +1,5 @@
-//! Multigets on their way through a worker: begun when no link that they need is full, asked window by window,
-//! and told as far as it is their turn. What becomes of their keys is decided in [`super::many`].
+//! Multigets on their way through a worker: begun when no link that they need is full, asked window by
+//! window, and told as far as it is their turn. What becomes of their keys is decided in [`super::many`].
 
 use super::core::{Core, Todo};
 use super::hub::Hub;

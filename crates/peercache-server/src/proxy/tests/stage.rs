@@ -1,5 +1,5 @@
-//! What a test plays on: a [`Hub`], and whoever would be at the other ends of its sockets. Clients send, peers
-//! answer and time passes when the test says so.
+//! What a test plays on: a [`Hub`], and whoever would be at the other ends of its sockets. Clients send,
+//! peers answer and time passes when the test says so.
 
 use crate::proxy::hub::Hub;
 use crate::proxy::options::Options;
