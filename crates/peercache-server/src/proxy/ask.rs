@@ -1,7 +1,6 @@
 //! Asks peers: writes commands behind what their links already have to send.
 
 use super::hub::Hub;
-use super::many::PART_KEYS_MAX;
 use super::meta;
 use super::op::Op;
 use super::slot::{Slot, Token, Work};
@@ -80,59 +79,6 @@ impl Hub {
         let deadline = core.known.attempt_deadline(one.deadline);
         push(&mut peer.link, &how, &one.op, (key, bytes.flags(), bytes.value()), (token, deadline));
         self.mark_peer(index);
-    }
-
-    /// Asks for the keys of a multiget that wait for it, beginning the next window when one is done.
-    pub(super) fn ask_many(&mut self, token: Token) {
-        let Self { core, peers, by_peer, is_changing, .. } = self;
-        let bytes_full = core.bytes_full();
-        let Some(session) = core.sessions.get(token.session as usize) else { return };
-        let keys_max = core.window_keys(session.values.at_once());
-        let Some(session) = core.sessions.get_mut(token.session as usize) else { return };
-        let has_room = session.is_first(token.slot) && session.has_room_to_write(bytes_full);
-        let Some(Slot { work: Work::Many(many), .. }) = session.slot(token.slot) else { return };
-        let mut opened = 0;
-        if !many.wants_asking() && many.is_window_done() && many.has_more() {
-            // Behind others, or while its client reads slowly, it goes on when there is room.
-            if *is_changing || many.is_begun() && !has_room {
-                return;
-            }
-            if !many.open_window(&core.known, keys_max) {
-                many.nobody_there();
-            }
-            opened = many.in_flight;
-        }
-        let deadline = core.known.attempt_deadline(many.deadline);
-        let versions = many.versions;
-        let mut asked = Vec::new();
-        // Whoever cannot be asked is passed over at once, which may be said of the next one too.
-        while many.wants_asking() {
-            many.take_asks(by_peer);
-            for (index, numbers) in by_peer.iter_mut().enumerate().filter(|(_, numbers)| !numbers.is_empty())
-            {
-                for numbers in numbers.chunks(PART_KEYS_MAX) {
-                    let part = many.add_part(numbers);
-                    let link = &mut peers[index].link;
-                    // A full link takes it: whole multigets are parked before they begin.
-                    if link.room() == Err(Busy::Refusing) {
-                        let lost = peercache_core::replication::Lost::NotSent;
-                        many.part_lost(part, lost, &core.known);
-                        continue;
-                    }
-                    let mut keys = [many.key(numbers[0]); PART_KEYS_MAX];
-                    for (to, &number) in keys.iter_mut().zip(numbers) {
-                        *to = many.key(number);
-                    }
-                    let token = Token { part, ..token };
-                    link.push(&Command::Get(&keys[..numbers.len()], versions), token, deadline);
-                }
-                numbers.clear();
-                asked.push(index);
-            }
-        }
-        session.keys_in_flight += opened;
-        core.look_at_many(token);
-        asked.into_iter().for_each(|index| self.mark_peer(index));
     }
 
     /// Tells a peer to forget everything.

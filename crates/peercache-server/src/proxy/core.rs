@@ -12,7 +12,7 @@ use super::known::Known;
 use super::orders::Orders;
 use super::say;
 use super::session::{Session, Stage};
-use super::slot::{One, Slot, Token, Work};
+use super::slot::{self, One, Slot, Token, Work};
 use peercache_core::pipeline::Answered;
 use peercache_core::protocol::memcached::reply::{self, Reply};
 use peercache_core::protocol::memcached::request::Answer as Wanted;
@@ -130,8 +130,8 @@ impl Core {
                     Reply::End if one.kept == Some(position) => Outcome::Hit,
                     _ => one.op.outcome(reply),
                 };
-                let rank = rank(position, &outcome);
-                if keeps(one, rank) {
+                let rank = slot::rank(position, &outcome);
+                if one.keeps(rank) {
                     say::keep(&mut slot.answer, one.op, reply, self.known.tag(&one.set, position));
                     one.kept = Some(rank);
                 }
@@ -324,48 +324,6 @@ impl Core {
         self.finish(token);
     }
 
-    /// A multiget heard of keys: asks on, writes a window, or ends.
-    pub(crate) fn look_at_many(&mut self, token: Token) {
-        let Some(session) = self.sessions.get_mut(token.session as usize) else { return };
-        let (is_first, mut values) = (session.is_due(token.slot), session.values);
-        let Some((slot, out)) = session.slot_and_out(token.slot) else { return };
-        let waited = slot.answer.len();
-        let Work::Many(many) = &mut slot.work else { return };
-        if many.wants_asking() {
-            return self.todo.push(Todo::Many(token));
-        }
-        if !many.is_window_done() {
-            return;
-        }
-        let target = if is_first && slot.answer.is_empty() { out } else { &mut slot.answer };
-        let (bytes, keys) = (many.window_bytes(), std::mem::take(&mut many.in_flight));
-        many.note_sizes(&mut values);
-        many.write_window(target);
-        let has_more = many.has_more();
-        match many.trouble() {
-            _ if has_more => {}
-            Some(trouble) => say::server_error(target, trouble),
-            None => target.extend_from_slice(b"END\r\n"),
-        }
-        let written = slot.answer.len() - waited;
-        session.note_written(bytes);
-        session.note_waiting(written);
-        (session.values, session.keys_in_flight) = (values, session.keys_in_flight.saturating_sub(keys));
-        self.mark(token.session);
-        if has_more { self.todo.push(Todo::Many(token)) } else { self.end_many(token) }
-    }
-
-    fn end_many(&mut self, token: Token) {
-        let Some(session) = self.sessions.get_mut(token.session as usize) else { return };
-        let Some(Slot { work: Work::Many(many), .. }) = session.slot(token.slot) else { return };
-        self.counts.cmd_get += many.hits + many.misses;
-        self.counts.get_hits += many.hits;
-        self.counts.get_misses += many.misses;
-        self.counts.failovers += many.failovers;
-        self.counts.errors += u64::from(many.trouble().is_some());
-        self.finish(token);
-    }
-
     /// Tells the client what was decided.
     fn tell(&mut self, token: Token, answer: &Answer, reply: Option<&Reply<'_>>) {
         let Some(session) = self.sessions.get_mut(token.session as usize) else { return };
@@ -429,6 +387,15 @@ impl Core {
         }
     }
 
+    /// Answers a request in its turn that nobody has to be asked for; `text` is one of the buffers.
+    pub(crate) fn say(&mut self, session: u32, text: Vec<u8>) {
+        if let Some(session) = self.sessions.get_mut(session as usize) {
+            session.say(&mut self.buffers, self.known.now, &text);
+        }
+        self.buffers.put(text);
+        self.mark(session);
+    }
+
     /// The session has something to send, or may have ended.
     pub(crate) fn mark(&mut self, session: u32) {
         let Some(there) = self.sessions.get_mut(session as usize) else { return };
@@ -446,25 +413,4 @@ impl Core {
 /// Whether another replica is asked because one could not answer.
 fn is_next(step: &Step) -> bool {
     matches!(step, Step::Ask(_, Ask::Request))
-}
-
-/// A key has no more replicas than this.
-const REPLICAS_MAX: u8 = 8;
-
-/// Which of several answers of replicas counts: that of the lowest rank. Whoever had nothing of a key comes
-/// behind those who had something.
-fn rank(position: u8, outcome: &Outcome) -> u8 {
-    match outcome {
-        Outcome::NotFound => REPLICAS_MAX + position,
-        _ => position,
-    }
-}
-
-/// Whether the answer of a replica, of this rank, may be what the client is told.
-fn keeps(one: &One, rank: u8) -> bool {
-    match one.op.mode() {
-        Mode::Read | Mode::Fetch => true,
-        Mode::LeaderThen(_) => one.kept.is_none(),
-        Mode::WriteAll => one.kept.is_none_or(|kept| rank < kept),
-    }
 }

@@ -6,8 +6,8 @@
 //! can do the same; a peer that turns out not to know what it is to be asked next is passed over, and misses
 //! the write as it would if it were down.
 
+use super::asked::Asked;
 use super::hub::{Hub, Peer};
-use super::intake::Asked;
 use super::turns::refused;
 use peercache_core::protocol::memcached::command::Dialect;
 use peercache_core::replication::{Ask, Step};

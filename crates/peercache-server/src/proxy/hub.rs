@@ -13,7 +13,7 @@ use super::known::Known;
 use super::orders::Orders;
 use super::session::{Session, Stage, Ticket};
 use super::shared::Shared;
-use super::slot::{Token, Work};
+use super::slot::Token;
 use peercache_client::direct::{DirectError, Greeting};
 use peercache_core::health::{Identified, Transition};
 use peercache_core::link::{End, Link, Next};
@@ -394,53 +394,6 @@ impl Hub {
                 }
             }
             self.todos = todos;
-        }
-    }
-
-    /// Lets the writes go on whose turn has come; tells whether there were any.
-    fn grant(&mut self) -> bool {
-        if self.core.granted.is_empty() {
-            return false;
-        }
-        for request in std::mem::take(&mut self.core.granted) {
-            let Some(id) = self.core.waiting.remove(&request) else { continue };
-            let Some(session) = self.core.sessions.get_mut(id as usize) else { continue };
-            if let Some(Ticket::Waiting(place)) = session.ticket {
-                session.ticket = Some(Ticket::Granted(place));
-                self.resume(id);
-            }
-        }
-        true
-    }
-
-    /// Other workers have let in writes of this one.
-    pub(crate) fn look_at_granted(&mut self) {
-        let Core { orders, granted, number, .. } = &mut self.core;
-        orders.take_granted(usize::from(*number), granted);
-        self.turn();
-    }
-
-    /// Gives up a write that waits for its turn, or has it and has not begun.
-    pub(super) fn drop_ticket(&mut self, id: u32) {
-        let Some(session) = self.core.sessions.get_mut(id as usize) else { return };
-        if let Some(Ticket::Waiting(place) | Ticket::Granted(place)) = session.ticket.take() {
-            let Core { orders, granted, number, waiting, .. } = &mut self.core;
-            waiting.remove(&place.request);
-            orders.leave(*number, place, granted);
-        }
-    }
-
-    /// Goes on with a multiget whose client has taken what it got so far, or ends it if that has gone.
-    fn go_on_with_many(&mut self, id: u32) {
-        let Some(session) = self.core.sessions.get_mut(id as usize) else { return };
-        let slot = session.first_slot();
-        let token = Token { session: id, slot, part: 0 };
-        let waits = session.slot(slot).is_some_and(|slot| match &slot.work {
-            Work::Many(many) => many.is_window_done(),
-            _ => false,
-        });
-        if waits {
-            self.core.todo.push(Todo::Many(token));
         }
     }
 

@@ -4,24 +4,16 @@
 //! behind it is looked at until it could begin, so a client's requests are begun in the order it sent them.
 
 use super::access::Access;
-use super::ask::{How, push};
-use super::core::Todo;
+use super::asked::Asked;
 use super::hub::Hub;
 use super::op::Op;
-use super::orders::Place;
 use super::session::{IDLE_BYTES_MAX, Stage, Ticket};
-use super::slot::{One, RequestBytes, Slot, Token, Work};
-use super::turns::{GIVEN_UP, Turn, refused};
-use super::{administration, many, meta};
-use peercache_core::key::Key;
-use peercache_core::protocol::memcached::command::Dialect;
+use super::{administration, meta};
 use peercache_core::protocol::memcached::request::{
     Answer as Wanted, Decoded, Keys, Limits, MetaKey, MetaRequest, Refused, Request, Versions, decode,
 };
 use peercache_core::protocol::memcached::response;
-use peercache_core::replication::{Positions, Step};
 use peercache_core::ring::PeerIndex;
-use peercache_core::router::{self, Mode, Plan};
 
 /// What became of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,16 +32,6 @@ impl Began {
     fn is_delayed(self) -> bool {
         matches!(self, Self::Parked(_) | Self::Waiting)
     }
-}
-
-/// A request for one key as it came.
-#[derive(Clone, Copy)]
-pub(super) struct Asked<'a> {
-    pub(super) op: Op,
-    pub(super) key: MetaKey<'a>,
-    pub(super) flags: &'a [u8],
-    pub(super) value: &'a [u8],
-    pub(super) wanted: Wanted,
 }
 
 impl Hub {
@@ -207,13 +189,7 @@ impl Hub {
                 self.publish();
                 let mut out = self.core.buffers.take();
                 administration::stats(&mut out, about, self);
-                let now = self.core.known.now;
-                let Self { core, .. } = self;
-                if let Some(session) = core.sessions.get_mut(id as usize) {
-                    session.say(&mut core.buffers, now, &out);
-                }
-                core.buffers.put(out);
-                core.mark(id);
+                self.core.say(id, out);
                 Began::Yes
             }
         }
@@ -242,15 +218,9 @@ impl Hub {
 
     /// Answers a line in its turn.
     pub(super) fn say(&mut self, id: u32, line: &str) -> Began {
-        let Self { core, .. } = self;
-        let now = core.known.now;
-        let mut text = core.buffers.take();
+        let mut text = self.core.buffers.take();
         response::line(&mut text, line.as_bytes());
-        if let Some(session) = core.sessions.get_mut(id as usize) {
-            session.say(&mut core.buffers, now, &text);
-        }
-        core.buffers.put(text);
-        core.mark(id);
+        self.core.say(id, text);
         Began::Yes
     }
 
@@ -262,41 +232,6 @@ impl Hub {
             }
             None => self.begin_many(id, keys, versions),
         }
-    }
-
-    fn begin_many(&mut self, id: u32, keys: Keys<'_>, versions: Versions) -> Began {
-        let Some(session) = self.core.sessions.get(id as usize) else { return Began::Yes };
-        let mode = session.plans(many::mode(versions));
-        if let Some(peer) = self.full_for_many(keys, mode).filter(|_| !self.is_overdue(id)) {
-            return Began::Parked(peer);
-        }
-        let known = &self.core.known;
-        let deadline = known.request_deadline();
-        let mut many = self.core.buffers.take_many();
-        many.begin(versions, mode, deadline);
-        keys.iter().for_each(|key| many.add(key));
-        let started = self.core.known.now;
-        let answer = self.core.buffers.take();
-        let Some(session) = self.core.sessions.get_mut(id as usize) else { return Began::Yes };
-        let token = Token { session: id, slot: session.next_slot(), part: 0 };
-        session.push(Slot::new(Work::Many(many), answer, started));
-        self.core.todo.push(Todo::Many(token));
-        self.ask_noted();
-        Began::Yes
-    }
-
-    /// A full link that a multiget needs.
-    fn full_for_many(&self, keys: Keys<'_>, mode: Mode) -> Option<PeerIndex> {
-        let topology = &self.core.known.topology;
-        // Mostly none is full, and nothing has to be planned to find that out.
-        topology.indexes().find(|&peer| self.is_full(peer))?;
-        let first = |key: Key<'_>| match router::plan_reading(topology, key.as_bytes(), mode) {
-            Some((set, _, Step::Ask(positions, _))) => {
-                positions.lowest().map(|position| router::peer_at(&set, position))
-            }
-            _ => None,
-        };
-        keys.iter().filter_map(first).find(|&peer| self.is_full(peer))
     }
 
     /// Each key is a request of its own; the last one's answer ends them all.
@@ -338,100 +273,6 @@ impl Hub {
         let began = self.begin_one(id, Asked { op, key, flags: &flags, value, wanted: Wanted::Wanted });
         self.core.buffers.put(flags);
         began
-    }
-
-    /// Begins a request for one key, unless a link that it needs is full.
-    fn begin_one(&mut self, id: u32, asked: Asked<'_>) -> Began {
-        let mut plan = self.plan(id, &asked);
-        if let Some(plan) = &mut plan {
-            self.heed_dialects(&asked, plan);
-        }
-        if let Some(Plan { set, first: Step::Ask(positions, _), .. }) = &plan {
-            let mut asked = positions.iter().map(|position| router::peer_at(set, position));
-            if let Some(peer) = asked.find(|&peer| self.is_full(peer)).filter(|_| !self.is_overdue(id)) {
-                return Began::Parked(peer);
-            }
-        }
-        let place = match self.take_turn(id, &asked) {
-            Turn::Now(place) => place,
-            Turn::Later => return Began::Waiting,
-            Turn::Over => {
-                plan.iter_mut().for_each(|plan| plan.first = Step::Settled(refused(GIVEN_UP.to_owned())));
-                None
-            }
-        };
-        self.start_one(id, asked, plan, place);
-        Began::Yes
-    }
-
-    #[inline]
-    fn plan(&self, id: u32, asked: &Asked<'_>) -> Option<Plan> {
-        let mode = self.core.sessions.get(id as usize)?.plans(asked.op.mode());
-        router::plan_named(&self.core.known.topology, asked.key.placement().as_ref(), mode)
-    }
-
-    /// Begins a request for one key as it was planned.
-    fn start_one(&mut self, id: u32, asked: Asked<'_>, plan: Option<Plan>, place: Option<Place>) {
-        let Self { core, peers, .. } = self;
-        let Asked { op, key, flags, value, wanted } = asked;
-        let Some(session) = core.sessions.get_mut(id as usize) else { return };
-        let Some(Plan { set, gather, first }) = plan else {
-            core.counts.errors += 1;
-            let mut line = core.buffers.take();
-            if wanted == Wanted::Wanted {
-                response::line(&mut line, NO_PEERS.as_bytes());
-            }
-            session.say(&mut core.buffers, core.known.now, &line);
-            core.buffers.put(line);
-            return core.mark(id);
-        };
-        let token = Token { session: id, slot: session.next_slot(), part: 0 };
-        let deadline = core.known.request_deadline();
-        let kept = if op.keeps_value() { value } else { b"" };
-        let one = One {
-            op,
-            set,
-            gather,
-            deadline,
-            wanted,
-            kept: None,
-            held: None,
-            place,
-            bytes: RequestBytes::keep(core.buffers.take(), key.text(), flags, kept),
-        };
-        let mut unsent = Positions::NONE;
-        let mut sent = Positions::NONE;
-        if let Step::Ask(positions, ask) = &first {
-            let attempt = core.known.attempt_deadline(deadline);
-            for position in positions.iter() {
-                let index = router::peer_at(&set, position).get();
-                let peer = &mut peers[index];
-                if peer.link.room().is_err() {
-                    unsent.insert(position);
-                    continue;
-                }
-                let token = Token { part: u16::from(position), ..token };
-                let how = How {
-                    ask: *ask,
-                    dialect: peer.dialect.unwrap_or(Dialect::Classic),
-                    tag: core.known.tags[index],
-                };
-                push(&mut peer.link, &how, &op, (key.text(), flags, value), (token, attempt));
-                sent.insert(position);
-            }
-        }
-        let answer = core.buffers.take();
-        session.leading += usize::from(matches!(op.mode(), Mode::LeaderThen(_)));
-        session.push(Slot::new(Work::One(one), answer, core.known.now));
-        if let Step::Settled(_) = first {
-            core.step(token, first, None);
-        }
-        for position in sent.iter() {
-            self.mark_peer(router::peer_at(&set, position).get());
-        }
-        for position in unsent.iter() {
-            self.not_sent(Token { part: u16::from(position), ..token });
-        }
     }
 }
 

@@ -6,8 +6,10 @@ use super::op::Op;
 use super::orders::Place;
 use peercache_core::key::Key;
 use peercache_core::protocol::memcached::request::Answer as Wanted;
-use peercache_core::replication::{Answer, Gather, Positions};
+use peercache_core::replication::{Answer, Gather, Outcome, Positions};
 use peercache_core::ring::ReplicaSet;
+use peercache_core::router::Mode;
+use peercache_core::spec::REPLICATION_MAX;
 use std::time::Duration;
 
 /// Where an answer of a peer belongs.
@@ -71,6 +73,28 @@ pub(crate) struct One {
     pub(crate) bytes: RequestBytes,
     /// Its place among the writes of its key, where those need an order.
     pub(crate) place: Option<Place>,
+}
+
+impl One {
+    /// Whether the answer of a replica, of this [rank], may be what the client is told.
+    #[inline]
+    pub(crate) fn keeps(&self, rank: u8) -> bool {
+        match self.op.mode() {
+            Mode::Read | Mode::Fetch => true,
+            Mode::LeaderThen(_) => self.kept.is_none(),
+            Mode::WriteAll => self.kept.is_none_or(|kept| rank < kept),
+        }
+    }
+}
+
+/// Which of several answers of replicas counts: that of the lowest rank. Whoever had nothing of a key comes
+/// behind those who had something.
+#[inline]
+pub(crate) fn rank(position: u8, outcome: &Outcome) -> u8 {
+    match outcome {
+        Outcome::NotFound => REPLICATION_MAX + position,
+        _ => position,
+    }
 }
 
 /// The bytes of a request that may be needed again: key, flags of a meta command, value.

@@ -1,8 +1,9 @@
 //! Writes that wait for others of their key (P-16), and how long they do: no longer than a request may take,
 //! inside or not, as core's order of writes wants it.
 
+use super::asked::Asked;
+use super::core::Core;
 use super::hub::Hub;
-use super::intake::Asked;
 use super::orders::Place;
 use super::session::Ticket;
 use peercache_core::protocol::Refusal;
@@ -71,6 +72,39 @@ impl Hub {
         self.core.waiting.insert(place.request, id);
         let behind = self.turns.iter().rev().take_while(|(other, _)| *other > since).count();
         self.turns.insert(self.turns.len() - behind, (since, place.request));
+    }
+
+    /// Lets the writes go on whose turn has come; tells whether there were any.
+    pub(super) fn grant(&mut self) -> bool {
+        if self.core.granted.is_empty() {
+            return false;
+        }
+        for request in std::mem::take(&mut self.core.granted) {
+            let Some(id) = self.core.waiting.remove(&request) else { continue };
+            let Some(session) = self.core.sessions.get_mut(id as usize) else { continue };
+            if let Some(Ticket::Waiting(place)) = session.ticket {
+                session.ticket = Some(Ticket::Granted(place));
+                self.resume(id);
+            }
+        }
+        true
+    }
+
+    /// Other workers have let in writes of this one.
+    pub(crate) fn look_at_granted(&mut self) {
+        let Core { orders, granted, number, .. } = &mut self.core;
+        orders.take_granted(usize::from(*number), granted);
+        self.turn();
+    }
+
+    /// Gives up a write that waits for its turn, or has it and has not begun.
+    pub(super) fn drop_ticket(&mut self, id: u32) {
+        let Some(session) = self.core.sessions.get_mut(id as usize) else { return };
+        if let Some(Ticket::Waiting(place) | Ticket::Granted(place)) = session.ticket.take() {
+            let Core { orders, granted, number, waiting, .. } = &mut self.core;
+            waiting.remove(&place.request);
+            orders.leave(*number, place, granted);
+        }
     }
 
     /// Gives up the write that has waited for too long; tells whether there was one.

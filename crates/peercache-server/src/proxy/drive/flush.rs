@@ -222,7 +222,7 @@ mod tests {
     use crate::proxy::Options;
     use crate::proxy::hub::Hub;
     use crate::proxy::shared::Shared;
-    use crate::proxy::tests::network;
+    use crate::proxy::tests::stage::network;
     use peercache_client::Network;
     use peercache_core::topology::Topology;
     use std::os::unix::net::UnixStream;

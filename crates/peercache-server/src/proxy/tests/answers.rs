@@ -1,7 +1,6 @@
 //! What peers are asked for a request, and what the client is told of their answers.
 
-use super::Stage;
-use peercache_core::link::End;
+use super::stage::Stage;
 
 #[test]
 fn s2_an_item_whose_new_value_is_refused_goes_also_where_its_key_is_in_base64() {
@@ -56,7 +55,7 @@ fn without_a_disk() -> Stage {
 
 /// The peer is lost, and that cannot be written down.
 fn lose(stage: &mut Stage, peer: usize) {
-    stage.hub.peer_ended(peer, End::Lost, "it closed the connection".to_owned());
+    stage.lose(peer);
     stage.cell(peer).entry_failed();
     stage.hub.look_at_held();
     stage.flush();

@@ -1,6 +1,6 @@
 //! What `stats` counts.
 
-use super::Stage;
+use super::stage::Stage;
 use peercache_core::spec::OnDown;
 
 /// What can be counted of commands.

@@ -1,8 +1,7 @@
 //! Peers that know no meta commands are sent none (S2).
 
-use super::Stage;
+use super::stage::Stage;
 use peercache_core::key::Key;
-use peercache_core::link::End;
 use peercache_core::protocol::memcached::command::Dialect;
 use peercache_core::protocol::memcached::request::MetaKey;
 use peercache_core::router::{self, Mode};
@@ -14,15 +13,10 @@ fn ms(key: &str) -> String {
     format!("ms {key} {}\r\n{EVIL}\r\n", EVIL.len())
 }
 
-fn lose(stage: &mut Stage, peer: usize) {
-    stage.hub.peer_ended(peer, End::Lost, "it closed the connection".to_owned());
-    stage.flush();
-}
-
 #[test]
 fn s2_a_peer_that_knows_no_meta_commands_is_sent_none() {
     let mut stage = Stage::of_meta(2, 2);
-    lose(&mut stage, 1);
+    stage.lose(1);
     stage.connect(1, Dialect::Classic);
     let (key, client) = (stage.key(&[0, 1]), stage.client());
     for asked in [ms(&key), format!("mg {key} v\r\n"), format!("md {key}\r\n"), format!("ma {key}\r\n")] {
@@ -46,7 +40,7 @@ fn base64_of(stage: &Stage, replicas: &[usize]) -> String {
     let texts = (0..26u8).map(|letter| format!("{}m9v", char::from(b'A' + letter)));
     let is_theirs = |text: &String| {
         let key = MetaKey::base64(Key::new(text.as_bytes()).unwrap()).unwrap();
-        let topology = &stage.hub.core.known.topology;
+        let topology = stage.hub.topology();
         let plan = router::plan_named(topology, key.placement().as_ref(), Mode::Read).unwrap();
         plan.set.as_slice().iter().map(|peer| peer.get()).eq(replicas.iter().copied())
     };
@@ -72,7 +66,7 @@ fn s2_a_follower_that_turns_out_not_to_know_a_command_misses_it_as_if_it_were_do
     let mut stage = Stage::of_meta(2, 2);
     let (key, client) = (stage.key(&[0, 1]), stage.client());
     stage.says(client, &format!("ma {key} q\r\nmn\r\n"));
-    lose(&mut stage, 1);
+    stage.lose(1);
     stage.connect(1, Dialect::Classic);
     assert!(stage.cell(1).state().is_readable());
     stage.answers(0, "VA 1\r\n5\r\n");

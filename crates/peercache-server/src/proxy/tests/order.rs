@@ -1,8 +1,16 @@
 //! In which order requests of one key go out, and how long they wait for each other (P-15, P-16).
 
-use super::{Stage, ms};
+use super::stage::{Stage, ms};
 use peercache_core::health::{Event, PeerCell};
 use peercache_core::replication::order::{Entered, Together, Who};
+
+/// Another worker writes a key: it has its turn, until what this returns is called.
+fn write_elsewhere(stage: &Stage, key: &str) -> impl FnOnce() + use<> {
+    let (orders, other) = (stage.hub.orders().0, Who { worker: 9, request: 0 });
+    let (place, entered) = orders.enter(other, key.as_bytes(), Together::Exclusive);
+    assert_eq!(entered, Entered::Granted, "nobody is before it");
+    move || orders.leave(9, place, &mut Vec::new())
+}
 
 #[test]
 fn p16_a_write_whose_turn_came_while_the_network_stopped_keeping_copies_leaves_its_place() {
@@ -27,24 +35,21 @@ fn p16_a_write_whose_turn_came_while_the_network_stopped_keeping_copies_leaves_i
 fn p16_a_write_that_waits_when_the_network_stops_keeping_copies_goes_on() {
     let mut stage = Stage::of(2, 2);
     let (key, client) = (stage.key(&[0, 1]), stage.client());
-    let (orders, other) = (stage.hub.orders().0, Who { worker: 9, request: 0 });
-    let (place, entered) = orders.enter(other, key.as_bytes(), Together::Exclusive);
-    assert_eq!(entered, Entered::Granted);
+    let leave = write_elsewhere(&stage, &key);
     stage.says(client, &format!("incr {key} 1\r\n"));
     stage.hub.begin_change();
     stage.change_copies(1);
     assert_eq!(stage.sent(0), format!("incr {key} 1\r\n"));
-    orders.leave(9, place, &mut Vec::new());
-    let place = orders.enter(other, key.as_bytes(), Together::Exclusive);
-    assert_eq!(place.1, Entered::Granted, "it has left");
+    leave();
+    // That would not be granted if it had not left.
+    write_elsewhere(&stage, &key)();
 }
 
 #[test]
 fn p16_a_write_that_has_waited_for_as_long_as_a_request_may_take_is_given_up() {
     let mut stage = Stage::of(2, 2);
     let (key, clients) = (stage.key(&[0, 1]), [stage.client(), stage.client()]);
-    let (orders, other) = (stage.hub.orders().0, Who { worker: 9, request: 0 });
-    let (place, _) = orders.enter(other, key.as_bytes(), Together::Exclusive);
+    let leave = write_elsewhere(&stage, &key);
     let incr = format!("incr {key} 1\r\n");
     stage.says(clients[0], &format!("{incr}incr {key} 2 noreply\r\nversion\r\n"));
     stage.pass(ms(600));
@@ -57,7 +62,7 @@ fn p16_a_write_that_has_waited_for_as_long_as_a_request_may_take_is_given_up() {
     assert!(stage.told(clients[1]).starts_with("SERVER_ERROR "));
     stage.pass(ms(400));
     assert!(stage.told(clients[0]).starts_with("VERSION "), "noreply is heeded");
-    orders.leave(9, place, &mut Vec::new());
+    leave();
     stage.says(clients[1], &incr);
     assert_eq!(stage.sent(0), incr);
 }
@@ -81,17 +86,16 @@ fn p16_whom_a_session_that_is_cut_lets_in_goes_on_at_once() {
 fn p16_a_write_of_a_client_that_took_its_time_has_all_of_its_own() {
     let mut stage = Stage::of(2, 2);
     let (key, client) = (stage.key(&[0, 1]), stage.client());
-    let (orders, other) = (stage.hub.orders().0, Who { worker: 9, request: 0 });
-    let (place, _) = orders.enter(other, key.as_bytes(), Together::Exclusive);
-    stage.deaf.push(client);
+    let leave = write_elsewhere(&stage, &key);
+    stage.takes(client, 0);
     stage.says(client, &format!("get {key}\r\n"));
     stage.answers(0, &format!("VALUE {key} 0 300000\r\n{}\r\nEND\r\n", "v".repeat(300_000)));
     stage.says(client, &format!("incr {key} 1\r\n"));
     stage.pass(ms(5000));
-    stage.listens(client);
+    stage.takes_all(client);
     assert!(stage.told(client).ends_with("END\r\n"), "its write waits for its turn");
     stage.sent(0);
-    orders.leave(9, place, &mut Vec::new());
+    leave();
     stage.hub.look_at_granted();
     stage.flush();
     assert_eq!(stage.sent(0), format!("incr {key} 1\r\n"));

@@ -1,6 +1,6 @@
 //! Full links: who waits for them, for how long, and what becomes of whom they belong to (P-60).
 
-use super::{Stage, ms};
+use super::stage::{Stage, ms};
 
 /// Two peers with a key of each; the first one's link is full.
 fn one_is_full() -> (Stage, String, String) {
@@ -32,31 +32,33 @@ fn p60_whoever_waits_for_one_link_holds_up_nobody_who_waits_for_another() {
     assert_eq!(stage.sent(1), format!("get {free}\r\n"));
 }
 
-#[test]
-fn p60_whoever_waited_and_has_gone_holds_up_nobody() {
+/// A client that waits for the full link, and behind somebody who has gone; and what it asks.
+fn waits_behind_nobody() -> (Stage, u32, String) {
     let (mut stage, full, _) = one_is_full();
     let clients = [stage.client(), stage.client()];
-    clients.iter().for_each(|&client| stage.says(client, &format!("get {full}\r\n")));
-    stage.hub.client_gone(clients[0]);
-    stage.flush();
+    let asked = format!("get {full}\r\n");
+    clients.iter().for_each(|&client| stage.says(client, &asked));
+    stage.leaves(clients[0]);
+    (stage, clients[1], asked)
+}
+
+#[test]
+fn p60_whoever_waited_and_has_gone_holds_up_nobody() {
+    let (mut stage, _, asked) = waits_behind_nobody();
     stage.answers(0, "END\r\n");
-    assert_eq!(stage.sent(0), format!("get {full}\r\n"));
+    assert_eq!(stage.sent(0), asked);
 }
 
 #[test]
 fn p60_whoever_waits_behind_somebody_who_has_gone_waits_no_longer_than_a_request_may_take() {
-    let (mut stage, full, _) = one_is_full();
-    let clients = [stage.client(), stage.client()];
-    clients.iter().for_each(|&client| stage.says(client, &format!("get {full}\r\n")));
-    stage.hub.client_gone(clients[0]);
-    stage.flush();
+    let (mut stage, client, _) = waits_behind_nobody();
     // It answers now and then, so it is slow and not down.
     for _ in 0..12 {
         stage.pass(ms(100));
         stage.answers(0, "END\r\n");
         stage.fill(0);
     }
-    assert!(stage.told(clients[1]).starts_with("SERVER_ERROR "));
+    assert!(stage.told(client).starts_with("SERVER_ERROR "));
 }
 
 #[test]
