@@ -228,21 +228,40 @@ async fn tend(patient: Arc<Patient>) {
                 tracing::info!(peer = %peer.spec.id, "returned: {phase}");
                 network.stir();
             }
-            Ok(Progress::Answers) => {}
+            // However long it was away: it is here now, and its keys have a copy less until it is back.
+            Ok(Progress::Answers) => backoff.reset(),
             Ok(Progress::Busy) => tokio::time::sleep(BUSY).await,
-            Ok(Progress::Disturbed) => tokio::time::sleep(backoff.wait(rand::random())).await,
+            Ok(Progress::Disturbed) => rest(&patient, &mut backoff).await,
             Err(error) => {
                 tracing::debug!(peer = %peer.spec.id, address = %peer.spec.address, "not back: {error}");
                 patient.note_attempt(Attempt::Failed);
-                tokio::time::sleep(backoff.wait(rand::random())).await;
+                rest(&patient, &mut backoff).await;
             }
+        }
+    }
+}
+
+/// Waits before the next attempt, unless a link finds that the peer stands otherwise.
+async fn rest(patient: &Patient, backoff: &mut Backoff) {
+    let phase = || patient.peer().cell.state().phase();
+    let before = phase();
+    let mut over = pin!(tokio::time::sleep(backoff.wait(rand::random())));
+    loop {
+        let mut stirred = pin!(patient.network.stirred());
+        stirred.as_mut().enable();
+        if phase() != before {
+            return backoff.reset();
+        }
+        tokio::select! {
+            () = &mut over => return,
+            () = stirred => {}
         }
     }
 }
 
 /// How an attempt to help a peer went.
 enum Progress {
-    /// It was down and answers.
+    /// It was down and answers, or another incarnation does than before.
     Answers,
     /// It may be read again, in this phase.
     Returned(Phase),
@@ -273,7 +292,7 @@ async fn bring_back(patient: &Patient, lost_writes: &mut bool) -> Result<Progres
     let (mut stream, greeting) = direct::open_greeted(network, &peer.spec).await?;
     if peer.cell.identify(greeting.incarnation) == Identified::New {
         *lost_writes = false;
-        return Ok(Progress::Disturbed);
+        return Ok(Progress::Answers);
     }
     let facts = ReturnFacts {
         unreadable: peer.cell.state().has_missed() || !abandoned.is_empty(),

@@ -100,6 +100,8 @@ pub struct Link<T> {
 #[derive(Debug)]
 enum Stage {
     Closed,
+    /// The connection ended while nothing was owed, which says nothing of the peer: somebody has to look.
+    Lost,
     /// The last attempt to connect failed.
     Resting {
         until: Duration,
@@ -207,12 +209,13 @@ impl<T> Link<T> {
                 return Next::Wait;
             }
             Stage::Resting { .. } => self.stage = Stage::Closed,
-            Stage::Closed => {}
+            Stage::Closed | Stage::Lost => {}
         }
         if self.given_up && !self.pipeline.has_output() {
             return Next::End;
         }
-        if self.pipeline.has_output() || self.refusing || self.must_probe() {
+        let must_look = matches!(self.stage, Stage::Lost) || self.must_probe();
+        if self.pipeline.has_output() || self.refusing || must_look {
             self.stage = Stage::Connecting;
             return Next::Connect;
         }
@@ -235,7 +238,7 @@ impl<T> Link<T> {
         let own = match &self.stage {
             Stage::Resting { until } => Some(*until),
             Stage::Open(open) if open.owing == Owing::Answers => Some(open.heard_at + self.silence),
-            Stage::Closed | Stage::Connecting | Stage::Open(_) => None,
+            Stage::Closed | Stage::Lost | Stage::Connecting | Stage::Open(_) => None,
         };
         own.into_iter().chain(self.pipeline.next_deadline()).min()
     }
@@ -368,8 +371,12 @@ impl<T> Link<T> {
         if open.has_heard {
             self.backoff.reset();
         }
-        // Where nothing was owed, its end says nothing yet: the next attempt to connect will.
+        // Where nothing was owed, its end says nothing yet: the next attempt to connect will, and is made at
+        // once, so that a peer that has died does not count as up until somebody asks it.
         let tells = end == End::Lost && self.pipeline.is_owed() || end == End::Malformed;
+        if end == End::Lost && !tells {
+            self.stage = Stage::Lost;
+        }
         if tells {
             self.observe(Event::Refused);
         }

@@ -9,10 +9,10 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 /// What `stats` says of the version. Clients read the first three numbers as memcached's and decide by them
 /// what they may ask, so they name the memcached that the proxy answers like; the rest says what it is.
-pub(super) const VERSION: &str = concat!("1.6.18-peercache", env!("CARGO_PKG_VERSION"));
+pub(super) const VERSION: &str = "1.6.18-peercache";
 
 /// What `version` answers.
-pub(super) const VERSION_LINE: &str = concat!("VERSION 1.6.18-peercache", env!("CARGO_PKG_VERSION"));
+pub(super) const VERSION_LINE: &str = "VERSION 1.6.18-peercache";
 
 /// Expiries up to here are relative seconds, larger ones are dates (memcached's 30 days).
 const RELATIVE_MAX_S: i64 = 60 * 60 * 24 * 30;
@@ -57,6 +57,7 @@ fn general(out: &mut Vec<u8>, shared: &Shared) {
     stat_number(out, "uptime", shared.started.elapsed().as_secs());
     stat_number(out, "time", since_1970);
     stat(out, "version", VERSION);
+    stat(out, "peercache_version", env!("CARGO_PKG_VERSION"));
     stat_number(out, "pointer_size", u64::from(usize::BITS));
     stat_number(out, "max_connections", shared.connections_max as u64);
     stat_number(out, "curr_connections", gauges.connections.load(Relaxed) as u64);

@@ -10,8 +10,9 @@ use super::counts::Counts;
 use super::everywhere::{self, Recorded};
 use super::known::Known;
 use super::orders::Orders;
+use super::pace::Pace;
 use super::say;
-use super::session::{Session, Stage};
+use super::session::{self, Session, Stage};
 use super::slot::{self, One, Slot, Token, Work};
 use peercache_core::pipeline::Answered;
 use peercache_core::protocol::memcached::reply::{self, Reply};
@@ -61,6 +62,8 @@ pub(crate) struct Core {
     pub(crate) number: u16,
     /// Whether whoever heals has to look.
     pub(crate) stirred: bool,
+    /// The pace of the last multiget, from which newcomers learn.
+    pub(super) values: Pace,
     /// Bytes of answers that all sessions hold, and at how many it is crowded.
     pub(super) bytes_held: usize,
     pub(crate) bytes_crowded: usize,
@@ -83,6 +86,7 @@ impl Core {
             orders,
             number,
             stirred: false,
+            values: session::values_at_first(),
             bytes_held: 0,
             bytes_crowded: BYTES_CROWDED,
         }

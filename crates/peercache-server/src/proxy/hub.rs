@@ -106,7 +106,9 @@ impl Hub {
     pub(crate) fn open_session(&mut self, client: String) -> u32 {
         let place = self.core.sessions.vacant_key();
         let first = self.core.slots_begun.get(place).copied().unwrap_or_default();
-        let session = Session::new(client, self.access(), self.core.known.now, first);
+        let mut session = Session::new(client, self.access(), self.core.known.now, first);
+        // Where values are large, the first window of each of many clients would be too much already.
+        session.values = self.core.values.beside(session.values);
         self.core.sessions.insert(session) as u32
     }
 

@@ -297,10 +297,10 @@ impl Many {
         }
     }
 
-    /// Notes the sizes of the window's values.
+    /// Notes the sizes of the window's values. What did not come, for whatever reason, says nothing of sizes.
     pub(crate) fn note_sizes(&self, values: &mut Pace) {
-        for found in self.keys.iter().map(|key| key.found) {
-            values.note(found.map_or(0, |(start, end)| (end - start) as usize));
+        for (start, end) in self.keys.iter().filter_map(|key| key.found) {
+            values.note((end - start) as usize);
         }
     }
 

@@ -147,6 +147,7 @@ impl Core {
         session.note_written(bytes);
         session.note_waiting(written);
         (session.values, session.keys_in_flight) = (values, session.keys_in_flight.saturating_sub(keys));
+        self.values = values;
         self.mark(token.session);
         if has_more { self.todo.push(Todo::Many(token)) } else { self.end_many(token) }
     }

@@ -23,6 +23,12 @@ impl Pace {
         Self { answer_bytes: BYTES_AT_ONCE / at_once, at_once, at_once_max }
     }
 
+    /// This pace, for somebody who may meet the same answers where `newcomer` knows of none: as careful as
+    /// either.
+    pub(crate) fn beside(&self, newcomer: Self) -> Self {
+        if self.answer_bytes > newcomer.answer_bytes { *self } else { newcomer }
+    }
+
     /// How many answers may be on their way.
     #[inline]
     pub(crate) fn at_once(&self) -> usize {
@@ -57,6 +63,16 @@ mod tests {
         assert_eq!(pace.at_once(), 1024);
         pace.note(100 << 20);
         assert_eq!(pace.at_once(), AT_ONCE_MIN);
+    }
+
+    #[test]
+    fn a_newcomer_is_as_careful_as_the_others_and_no_faster() {
+        let newcomer = Pace::new(16, 1024);
+        let mut known = newcomer;
+        (0..100).for_each(|_| known.note(100));
+        assert_eq!(known.beside(newcomer).at_once(), 16);
+        known.note(1 << 20);
+        assert_eq!(known.beside(newcomer).at_once(), 4);
     }
 
     #[test]

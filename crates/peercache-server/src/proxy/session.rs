@@ -114,6 +114,11 @@ pub(crate) struct Session {
     pub(crate) client: String,
 }
 
+/// The pace of multigets while nothing is known of the size of values.
+pub(super) fn values_at_first() -> Pace {
+    Pace::new(KEYS_IN_FLIGHT_AT_FIRST, KEYS_IN_FLIGHT_MAX)
+}
+
 impl Session {
     /// A conversation that has not begun, and whose first slot will have the number `first`.
     pub(crate) fn new(client: String, access: Access, now: Duration, first: u32) -> Self {
@@ -132,7 +137,7 @@ impl Session {
             patience: Patience::default(),
             stage: Stage::Open,
             answers: Pace::new(IN_FLIGHT_AT_FIRST, IN_FLIGHT_MAX),
-            values: Pace::new(KEYS_IN_FLIGHT_AT_FIRST, KEYS_IN_FLIGHT_MAX),
+            values: values_at_first(),
             access,
             active_at: now,
             parked_at: None,

@@ -173,6 +173,7 @@ impl Healer {
                 Greeted::Done(_) => {
                     stage.leave(opening.connection);
                     self.cell.observe(Event::Answered);
+                    self.backoff.reset();
                     self.step = Step::Asleep;
                 }
                 Greeted::Stranger => self.probe_failed(stage),
@@ -192,7 +193,8 @@ impl Healer {
         if is_new && !stage.has(Mutant::IdentifySkipped) {
             self.lost_writes = false;
             stage.leave(connection);
-            self.pause(stage);
+            self.backoff.reset();
+            self.step = Step::Asleep;
             return;
         }
         let facts = ReturnFacts {

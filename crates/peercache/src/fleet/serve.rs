@@ -19,6 +19,7 @@ use std::convert::Infallible;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::pin::pin;
 use std::process;
@@ -60,7 +61,7 @@ impl<'a> Serving<'a> {
         ServeWish { options, metrics, left_by_up }: ServeWish,
     ) -> Result<Self> {
         let definition = define(state, settings, name).await?;
-        make_room(&options, definition.spec.peers.len());
+        let options = make_room(options, definition.spec.peers.len());
         let records = Arc::new(Records::at(state.root()));
         let network = Network::with_register(Arc::new(definition.topology()?), records);
         let ledger = Arc::new(Ledger::at(state.root()));
@@ -111,28 +112,33 @@ impl<'a> Serving<'a> {
     }
 }
 
+/// Descriptors of a proxy besides its sockets: listeners, the watch on the ledger, its log, entries.
+const OWN_DESCRIPTORS: usize = 32;
+
 /// Sees to it that there are descriptors for every client and link, as far as this user may have them (P-61).
-fn make_room(options: &Options, peers: usize) {
-    // Besides sockets of clients and links: two for each peer while it is brought back, and the process's
-    // own.
-    let wanted = options.connections_max.get() + (options.workers.get() + 2) * peers + 64;
-    let wanted = wanted as u64;
+/// Where they are too few, it is clients that are too many: links and the ledger come first.
+fn make_room(options: Options, peers: usize) -> Options {
+    // Besides sockets of clients and links: two for each peer while it is brought back.
+    let others = (options.workers.get() + 2) * peers + OWN_DESCRIPTORS;
+    let wanted = (options.connections_max.get() + others) as u64;
     let limit = getrlimit(Resource::Nofile);
-    let enough = |limit: Option<u64>| limit.is_none_or(|most| most >= wanted);
-    if enough(limit.current) {
-        return;
+    if limit.current.is_none_or(|most| most >= wanted) {
+        return options;
     }
-    let raised =
-        Rlimit { current: limit.maximum.map_or(Some(wanted), |most| Some(most.min(wanted))), ..limit };
-    let is_raised = setrlimit(Resource::Nofile, raised).is_ok();
-    if !is_raised || !enough(limit.maximum) {
-        let most = limit.maximum.unwrap_or(wanted);
-        tracing::warn!(
-            "{wanted} descriptors are needed for {} clients, and {most} are allowed: raise `ulimit -n`, \
-             or lower connections_max",
-            options.connections_max
-        );
+    let most = limit.maximum.map_or(wanted, |most| most.min(wanted));
+    let is_raised = setrlimit(Resource::Nofile, Rlimit { current: Some(most), ..limit }).is_ok();
+    let most = if is_raised { most } else { limit.current.unwrap_or(most) };
+    if most >= wanted {
+        return options;
     }
+    let room = usize::try_from(most).unwrap_or(usize::MAX).saturating_sub(others);
+    let connections_max = NonZeroUsize::new(room).unwrap_or(NonZeroUsize::MIN);
+    tracing::warn!(
+        "{wanted} descriptors are needed for {} clients, and {most} are allowed: {connections_max} \
+         clients are let in at a time; raise `ulimit -n`, or lower connections_max",
+        options.connections_max
+    );
+    Options { connections_max, ..options }
 }
 
 /// Shows the proxy's metrics from now on; tells where.

@@ -39,9 +39,15 @@ impl Remove {
         let removed: Vec<String> = ids.iter().map(ToString::to_string).collect();
         context.output.result(&json!({ "network": network, "removed": removed }), || {
             let (removed, rest) = (joined(&removed), quoted(&network.peers));
-            format!(
-                "removed {removed} from network {name}, which now has {rest}; what they hold is lost to it\n"
-            )
+            let old = match network.peers.len() {
+                0 => "",
+                _ => {
+                    "; its other peers may still have old copies of keys that were moved from them before: \
+                     flush_all empties them, if that would hurt"
+                }
+            };
+            let lost = "what they hold is lost to it";
+            format!("removed {removed} from network {name}, which now has {rest}; {lost}{old}\n")
         })?;
         Ok(Ended::Done)
     }

@@ -27,8 +27,9 @@ pub use meta::{MetaFlags, MetaKey, MetaRequest, MetaVerb, Placement};
 /// The longest line, in bytes without its line feed; a multiget may have [`GET_LINE_BYTES_MAX`].
 pub const LINE_BYTES_MAX: usize = 8 * 1024;
 
-/// The longest line of a command that takes many keys, in bytes without its line feed.
-pub const GET_LINE_BYTES_MAX: usize = 64 * 1024;
+/// The longest line of a command that takes many keys, in bytes without its line feed: a thousand of the
+/// longest keys.
+pub const GET_LINE_BYTES_MAX: usize = 256 * 1024;
 
 /// memcached's answer to what it does not know.
 const ERROR: &str = "ERROR";
