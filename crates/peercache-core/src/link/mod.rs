@@ -100,8 +100,6 @@ pub struct Link<T> {
 #[derive(Debug)]
 enum Stage {
     Closed,
-    /// The connection ended while nothing was owed, which says nothing of the peer: somebody has to look.
-    Lost,
     /// The last attempt to connect failed.
     Resting {
         until: Duration,
@@ -209,13 +207,12 @@ impl<T> Link<T> {
                 return Next::Wait;
             }
             Stage::Resting { .. } => self.stage = Stage::Closed,
-            Stage::Closed | Stage::Lost => {}
+            Stage::Closed => {}
         }
         if self.given_up && !self.pipeline.has_output() {
             return Next::End;
         }
-        let must_look = matches!(self.stage, Stage::Lost) || self.must_probe();
-        if self.pipeline.has_output() || self.refusing || must_look {
+        if self.pipeline.has_output() || self.refusing || self.must_probe() {
             self.stage = Stage::Connecting;
             return Next::Connect;
         }
@@ -238,7 +235,7 @@ impl<T> Link<T> {
         let own = match &self.stage {
             Stage::Resting { until } => Some(*until),
             Stage::Open(open) if open.owing == Owing::Answers => Some(open.heard_at + self.silence),
-            Stage::Closed | Stage::Lost | Stage::Connecting | Stage::Open(_) => None,
+            Stage::Closed | Stage::Connecting | Stage::Open(_) => None,
         };
         own.into_iter().chain(self.pipeline.next_deadline()).min()
     }
@@ -371,12 +368,8 @@ impl<T> Link<T> {
         if open.has_heard {
             self.backoff.reset();
         }
-        // Where nothing was owed, its end says nothing yet: the next attempt to connect will, and is made at
-        // once, so that a peer that has died does not count as up until somebody asks it.
+        // Where nothing was owed, its end says nothing yet: the next attempt to connect will.
         let tells = end == End::Lost && self.pipeline.is_owed() || end == End::Malformed;
-        if end == End::Lost && !tells {
-            self.stage = Stage::Lost;
-        }
         if tells {
             self.observe(Event::Refused);
         }

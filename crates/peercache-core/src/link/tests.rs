@@ -219,14 +219,3 @@ fn p60_a_full_link_says_so_until_its_peer_is_down() {
     link.handle_alarm(SILENCE, |_, _| {});
     assert_eq!(link.room(), Err(Busy::Refusing), "nobody waits for what it owes");
 }
-
-#[test]
-fn p25_a_peer_that_ends_a_connection_that_nobody_used_is_looked_at_at_once() {
-    let (cell, mut link) = link();
-    open(&mut link, ms(0));
-    link.handle_end(End::Lost, |_, _| {});
-    assert_eq!(state(&cell).phase(), Phase::Up, "it may only have closed what was idle");
-    assert_eq!(link.poll(ms(1)), Next::Connect);
-    link.handle_refused(ms(2), 0.0, |_, _| {});
-    assert_eq!(state(&cell).phase(), Phase::Down);
-}

@@ -253,3 +253,19 @@ fn other_machines_are_not_let_in_by_accident() {
         assert!(ran.err.contains("--insecure"), "{ran:?}");
     }
 }
+
+#[test]
+fn p25_a_peer_that_dies_while_nobody_asks_it_is_told_to_be_down() {
+    let world = World::new();
+    world.good("peer start p0 p1 --engine memcached");
+    world.good("network create main --replication 2");
+    world.good("network add main p0 p1");
+    let proxy = Running::of(&world, "");
+    let mut client = proxy.client();
+    assert_eq!(client.stat("peers", "p0:phase"), "up");
+    world.kill("p0");
+    wait_for("its end to be seen", || client.stat("peers", "p0:phase") == "down");
+    assert_eq!(client.stat("network", "live_peers"), "1");
+    world.good("peer restart p0");
+    wait_for("its return", || client.stat("network", "readable_peers") == "2");
+}

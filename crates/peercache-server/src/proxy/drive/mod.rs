@@ -72,6 +72,8 @@ struct Place {
     connection: RefCell<Option<Rc<Connection>>>,
     /// Whether somebody has tried to connect.
     is_met: Cell<bool>,
+    /// Whether the peer has closed the connection since.
+    has_hung_up: Cell<bool>,
     /// Wakes the peer's task to connect.
     wanted: Notify,
     outgoing: RefCell<Outgoing>,

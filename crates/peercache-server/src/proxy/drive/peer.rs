@@ -18,9 +18,10 @@ pub(super) async fn drive(worker: Rc<Worker>, place: Rc<Place>) {
         let mut stirred = pin!(worker.network.stirred());
         stirred.as_mut().enable();
         let Some(index) = place.index.get() else { return };
-        // Peers are met before anybody asks for them.
-        let next =
-            if place.is_met.get() { worker.with_hub(|hub| hub.poll_peer(index)) } else { Next::Connect };
+        // Peers are met before anybody asks for them, and met again when they have hung up: one that has died
+        // must not count as up until somebody asks it.
+        let must_meet = place.has_hung_up.take() || !place.is_met.get();
+        let next = if must_meet { Next::Connect } else { worker.with_hub(|hub| hub.poll_peer(index)) };
         match next {
             Next::End => return,
             Next::Wait | Next::Pump => tokio::select! {
@@ -49,6 +50,7 @@ async fn connect(worker: &Rc<Worker>, place: &Place, index: usize) {
             place.connection.take();
             // It holds on to the socket too, and nobody may send anything for long.
             place.outgoing.take();
+            place.has_hung_up.set(end == End::Lost);
             if let Some(index) = place.index.get() {
                 worker.with_hub(|hub| hub.peer_ended(index, end, trouble));
             }

@@ -209,9 +209,9 @@ fn lines_have_a_limit_and_multigets_a_wider_one() {
     assert!(!too_long(&line("delete", 8_000)));
     assert!(too_long(&line("delete", 9_000)));
     assert!(too_long(&[line("delete", 9_000), b"\r\n".into()].concat()), "with or without its end");
-    assert!(!too_long(&line("gets", 64_000)));
-    assert!(too_long(&line("gets", 66_000)));
-    assert!(too_long(&[line("gat", 66_000), b"\r\n".into()].concat()));
+    assert!(!too_long(&line("gets", 262_000)));
+    assert!(too_long(&line("gets", 263_000)));
+    assert!(too_long(&[line("gat", 263_000), b"\r\n".into()].concat()));
 }
 
 #[test]
