@@ -116,6 +116,12 @@ impl<T> Pipeline<T> {
         !self.output.is_empty()
     }
 
+    /// How many bytes there are to send.
+    #[must_use]
+    pub fn output_bytes(&self) -> usize {
+        self.output.len()
+    }
+
     /// Moves everything to send behind `out`. From now on it counts as sent: what happens to it is unknown.
     pub fn take_output(&mut self, out: &mut Vec<u8>) {
         if out.is_empty() {

@@ -339,6 +339,12 @@ impl<T> Link<T> {
         self.pipeline.has_output()
     }
 
+    /// How many bytes there are to send, once there is a connection.
+    #[must_use]
+    pub fn output_bytes(&self) -> usize {
+        self.pipeline.output_bytes()
+    }
+
     /// Takes bytes from the peer and hands every piece of an answer to `deliver`.
     ///
     /// # Errors

@@ -186,6 +186,11 @@ impl Hub {
         !self.core.dirty.is_empty() || !self.dirty_peers.is_empty()
     }
 
+    /// How many bytes peers are to be sent.
+    pub(crate) fn output_bytes(&self) -> usize {
+        self.dirty_peers.iter().map(|&peer| self.peers[peer].link.output_bytes()).sum()
+    }
+
     /// Takes out the sessions that have something to send or may have ended.
     pub(crate) fn take_dirty_sessions(&mut self, into: &mut Vec<u32>) {
         into.append(&mut self.core.dirty);

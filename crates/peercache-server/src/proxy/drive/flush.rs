@@ -51,12 +51,13 @@ impl Flusher {
         Self { worker, peers, sessions, alarm, alarm_at: None, turns_seen: 0, looks: 0 }
     }
 
-    /// Whether the sockets are to be looked at once more before anything is sent. Where several had something
-    /// to say, others have it by now, and one write for all of them costs hardly more than one for some.
+    /// Whether the sockets are to be looked at once more before anything is sent. Where several had a little to
+    /// say, others have it by now, and one write for all of them costs hardly more than one for some.
     fn looks_again(&mut self, cx: &mut Context<'_>) -> bool {
         let turns = self.worker.turns.get();
         let fresh = turns - std::mem::replace(&mut self.turns_seen, turns);
-        if fresh < TURNS_MANY || self.looks == LOOKS_MAX {
+        let is_much = || self.worker.hub.borrow().output_bytes() > OUTPUT_BYTES_MUCH;
+        if fresh < TURNS_MANY || self.looks == LOOKS_MAX || is_much() {
             self.looks = 0;
             return false;
         }
@@ -207,6 +208,9 @@ const ROUNDS_MAX: usize = 4;
 
 /// How often the hub has to have worked since the last look for another one to be worth its while.
 const TURNS_MANY: u64 = 2;
+
+/// From so many bytes for peers on, a write is worth its price as it is.
+const OUTPUT_BYTES_MUCH: usize = 1024;
 
 /// How often in a row sending is put off at most.
 const LOOKS_MAX: u32 = 4;
