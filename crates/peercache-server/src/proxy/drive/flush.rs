@@ -51,8 +51,8 @@ impl Flusher {
         Self { worker, peers, sessions, alarm, alarm_at: None, turns_seen: 0, looks: 0 }
     }
 
-    /// Whether the sockets are to be looked at once more before anything is sent. Where several had a little to
-    /// say, others have it by now, and one write for all of them costs hardly more than one for some.
+    /// Whether the sockets are to be looked at once more before anything is sent. Where several had a little
+    /// to say, others have it by now, and one write for all of them costs hardly more than one for some.
     fn looks_again(&mut self, cx: &mut Context<'_>) -> bool {
         let turns = self.worker.turns.get();
         let fresh = turns - std::mem::replace(&mut self.turns_seen, turns);
