@@ -3,6 +3,7 @@
 use crate::client::{Client, set};
 use crate::scale::short_or_long;
 use crate::stage::{Folder, SERVE, Stage, wait_for};
+use std::io::Read;
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
@@ -24,15 +25,19 @@ fn two_hundred_clients_that_send_byte_by_byte_delay_nobody() {
 }
 
 #[test]
-fn a_proxy_without_descriptors_does_not_spin_and_accepts_again() {
+fn a_proxy_with_few_descriptors_turns_clients_away_keeps_its_own_and_accepts_again() {
     let folder = Folder::new();
     let (_memcached, address) = folder.memcached(&[]);
     folder.network(1, &[address]);
     let proxy = folder.proxy(folder.command_with_descriptors(64, SERVE));
     proxy.client().expect(b"get k\r\n", b"END\r\n");
     let crowd: Vec<_> = (0..200).map(|_| TcpStream::connect(proxy.address()).unwrap()).collect();
-    wait_for("the descriptors to be used up", || proxy.descriptors() >= 60);
-    // It has nothing to do but to wait: what it does meanwhile is what accepting in vain costs.
+    let mut said = String::new();
+    crowd.last().unwrap().read_to_string(&mut said).unwrap();
+    assert_eq!(said, "ERROR Too many open connections\r\n");
+    assert!(proxy.log().contains("clients are let in at a time"), "{}", proxy.log());
+    assert!(proxy.descriptors() < 60, "links and the ledger have {} left", 64 - proxy.descriptors());
+    // It has nothing to do but to wait: what it does meanwhile is what a crowd costs that wants in.
     let (before, started) = (proxy.processor_time(), Instant::now());
     wait_for("a second to pass", || started.elapsed() > Duration::from_secs(1));
     let spent = proxy.processor_time() - before;
