@@ -3,7 +3,7 @@
 use crate::client::{Client, set};
 use crate::scale::short_or_long;
 use crate::stage::{Folder, SERVE, Stage, wait_for};
-use std::io::Read;
+use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
@@ -43,6 +43,12 @@ fn a_proxy_with_few_descriptors_turns_clients_away_keeps_its_own_and_accepts_aga
     let spent = proxy.processor_time() - before;
     assert!(spent < Duration::from_millis(250), "it was busy for {spent:?} of a second");
     drop(crowd);
+    wait_for("room for clients", || {
+        let mut client = TcpStream::connect(proxy.address()).unwrap();
+        let mut said = [0; 4];
+        let is_heard = client.write_all(b"mn\r\n").is_ok() && client.read_exact(&mut said).is_ok();
+        is_heard && said == *b"MN\r\n"
+    });
     let mut client = proxy.client();
     client.expect(b"set k 0 0 1\r\nx\r\nget k\r\n", b"STORED\r\nVALUE k 0 1\r\nx\r\nEND\r\n");
     let lines = proxy.log().lines().count();

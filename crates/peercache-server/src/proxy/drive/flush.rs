@@ -176,6 +176,8 @@ impl Future for Flusher {
         if self.looks_again(cx) {
             return Poll::Pending;
         }
+        // Whoever has its answer finds it counted.
+        self.worker.hub.borrow().publish();
         // What is sent may let more be begun, which is to be sent too.
         for _ in 0..ROUNDS_MAX {
             self.flush_peers(cx);
