@@ -106,8 +106,7 @@ fn the_end_under_load_leaves_no_answer_half_said() {
     let one = [&found("k", &value)[..], b"END\r\n"].concat();
     let Stage { mut proxy, peers, folder, .. } = stage;
     std::thread::scope(|scope| {
-        // What they all have on its way fits into the seconds that they are given, on a slow machine too.
-        let clients: Vec<_> = (0..4)
+        let clients: Vec<_> = (0..8)
             .map(|_| {
                 let mut client = proxy.client();
                 let one = &one;
