@@ -161,7 +161,9 @@ impl Healer {
                 let mut moved = pin!(patient.moved.notified());
                 moved.as_mut().enable();
                 let attempt = patient.attempt();
-                if patient.abandoned().is_empty() || attempt == Attempt::Failed {
+                // Its entries go before it may be read again.
+                let is_over = patient.abandoned().is_empty() && attempt != Attempt::Cleaning;
+                if is_over || attempt == Attempt::Failed {
                     break;
                 }
                 let id = &patient.peer().spec.id;
@@ -217,6 +219,7 @@ async fn tend(patient: Arc<Patient>) {
         } else if patient.needs_return() {
             bring_back(&patient, &mut lost_writes).await
         } else {
+            patient.note_attempt(Attempt::Asking);
             backoff.reset();
             stirred.await;
             continue;
@@ -309,7 +312,6 @@ async fn bring_back(patient: &Patient, lost_writes: &mut bool) -> Result<Progres
     // Whoever declared a debt meanwhile makes the peer unreadable next, which undoes this.
     let returned = peer.cell.finish_return(ticket, phase);
     patient.look()?;
-    patient.note_attempt(Attempt::Asking);
     Ok(returned.map_or(Progress::Disturbed, Progress::Returned))
 }
 

@@ -43,7 +43,7 @@ struct Chart {
 /// How far this process is with a peer that somebody who is gone left unclean.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum Attempt {
-    /// It has not been asked yet, or not answered yet.
+    /// It has not been asked yet, or not answered yet, or there is nothing to do.
     #[default]
     Asking,
     /// It answers and is being cleaned.

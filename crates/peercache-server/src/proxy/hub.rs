@@ -151,6 +151,17 @@ impl Hub {
         ids.into_iter().for_each(|id| self.client_ended(id));
     }
 
+    /// What clients have asked and nobody has begun is not answered any more.
+    pub(crate) fn begin_no_more(&mut self) {
+        let ids: Vec<_> = self.core.sessions.iter().map(|(id, _)| id as u32).collect();
+        for id in ids {
+            self.drop_ticket(id);
+            self.core.sessions[id as usize].begin_no_more();
+            self.core.mark(id);
+        }
+        self.turn();
+    }
+
     /// The session has to be looked at again.
     pub(crate) fn touch(&mut self, id: u32) {
         self.core.mark(id);

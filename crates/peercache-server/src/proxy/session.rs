@@ -339,6 +339,16 @@ impl Session {
         self.slots.shrink_to_fit();
     }
 
+    /// What it holds is not taken in any more, save for a request that is half begun.
+    pub(crate) fn begin_no_more(&mut self) {
+        if self.keys_begun > 0 {
+            let line = self.held.iter().position(|&byte| byte == b'\n');
+            self.held.truncate(line.map_or(0, |end| end + 1));
+        } else {
+            (self.held, self.parked_at, self.is_parked) = (Vec::new(), None, false);
+        }
+    }
+
     /// Nobody listens any more.
     pub(crate) fn hang_up(&mut self) {
         self.stage = Stage::Gone;

@@ -15,6 +15,7 @@ use super::work::{Command, Work};
 use connection::Connection;
 use requests::Keys;
 use rustix::event::{Timespec, epoll};
+use rustix::io::Errno;
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::path::Path;
@@ -143,7 +144,11 @@ fn exchange(
     let mut events: Vec<epoll::Event> = Vec::with_capacity(connections.len());
     while now < stop + DRAIN && connections.iter().any(|one| !one.broken && one.waiting() > 0) {
         events.clear();
-        epoll::wait(poll, rustix::buffer::spare_capacity(&mut events), Some(&WAIT))?;
+        match epoll::wait(poll, rustix::buffer::spare_capacity(&mut events), Some(&WAIT)) {
+            // A signal came: to wait once more is all there is to do.
+            Ok(_) | Err(Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
         now = Instant::now();
         for event in &events {
             let index = event.data.u64() as usize;

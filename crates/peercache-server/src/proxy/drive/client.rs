@@ -1,15 +1,13 @@
 //! Reads from one client, while its session wants more; and goes on writing to it where its socket was full.
 
-use super::{Client, LINGER_TIMEOUT, READ_BYTES_MAX, Worker};
+use super::{Client, LINGER_SILENCE, LINGER_TIMEOUT, READ_BYTES_MAX, Worker};
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 use tokio::io::ReadBuf;
+use tokio::task::yield_now;
 use tokio::time::timeout;
-
-/// Reads whose bytes are thrown away before others have their turn.
-const DISCARDED_AT_ONCE: usize = 4;
 
 /// The task of one client; ends when its session is over.
 pub(super) async fn converse(worker: Rc<Worker>, id: u32, client: Rc<Client>) {
@@ -17,27 +15,28 @@ pub(super) async fn converse(worker: Rc<Worker>, id: u32, client: Rc<Client>) {
     let shut = poll_fn(|cx| Pin::new(&mut **client.stream.borrow_mut()).poll_shutdown(cx)).await;
     if let Err(error) = shut {
         tracing::trace!(%error, "the client was gone already");
-    } else if timeout(LINGER_TIMEOUT, poll_fn(|cx| poll_discard(&worker, &client, cx))).await.is_err() {
-        tracing::trace!("the client does not close its side");
+    } else if timeout(LINGER_TIMEOUT, linger(&worker, &client)).await.is_err() {
+        tracing::trace!("the client goes on talking");
     }
     // The socket closes with the last that holds it.
     worker.note_left();
 }
 
-/// Takes what still comes, until the client closes its side. A socket that is closed with something unread in
-/// it is reset, and the answers that were on their way to the client are lost.
-fn poll_discard(worker: &Worker, client: &Client, cx: &mut Context<'_>) -> Poll<()> {
-    for _ in 0..DISCARDED_AT_ONCE {
-        let mut scratch = worker.scratch.borrow_mut();
-        let mut buffer = ReadBuf::new(&mut scratch);
-        let read = ready!(Pin::new(&mut **client.stream.borrow_mut()).poll_read(cx, &mut buffer));
-        if read.is_err() || buffer.filled().is_empty() {
-            return Poll::Ready(());
-        }
+/// Takes what still comes, until the client closes its side or falls silent. A socket that is closed with
+/// something unread in it is reset, and the answers that were on their way to the client are lost.
+async fn linger(worker: &Worker, client: &Client) {
+    while let Ok(true) = timeout(LINGER_SILENCE, poll_fn(|cx| poll_discard(worker, client, cx))).await {
+        // There may be more; others have their turn first.
+        yield_now().await;
     }
-    // There may be more; others have their turn first.
-    cx.waker().wake_by_ref();
-    Poll::Pending
+}
+
+/// Throws away what the client says; tells whether it may say more.
+fn poll_discard(worker: &Worker, client: &Client, cx: &mut Context<'_>) -> Poll<bool> {
+    let mut scratch = worker.scratch.borrow_mut();
+    let mut buffer = ReadBuf::new(&mut scratch);
+    let read = ready!(Pin::new(&mut **client.stream.borrow_mut()).poll_read(cx, &mut buffer));
+    Poll::Ready(read.is_ok() && !buffer.filled().is_empty())
 }
 
 fn poll(worker: &Worker, id: u32, client: &Client, cx: &mut Context<'_>) -> Poll<()> {

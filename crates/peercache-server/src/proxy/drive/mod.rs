@@ -29,11 +29,16 @@ use tokio::sync::Notify;
 use tokio::time::timeout;
 use watch::{unless_panicked, watched};
 
-/// How long clients have to take their last answers when the proxy stops.
+/// For how long everything that clients have sent is answered when the proxy stops.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// How long clients have to close their side when the last was said to them.
-const LINGER_TIMEOUT: Duration = Duration::from_millis(500);
+/// How long clients have then to take the answers to what was begun by that time.
+const LAST_ANSWERS_TIMEOUT: Duration = Duration::from_millis(1500);
+
+/// How long clients have to close their side when the last was said to them, and how long they may say nothing
+/// meanwhile.
+const LINGER_TIMEOUT: Duration = Duration::from_secs(2);
+const LINGER_SILENCE: Duration = Duration::from_millis(500);
 
 /// How much one read takes at most.
 const READ_BYTES_MAX: usize = 64 * 1024;
@@ -282,19 +287,13 @@ async fn keep_notes(worker: Rc<Worker>) {
 /// connection.
 async fn drain(worker: &Worker) {
     worker.with_hub(Hub::end_all);
-    let all_gone = async {
-        loop {
-            let mut emptied = std::pin::pin!(worker.emptied.notified());
-            emptied.as_mut().enable();
-            if worker.count.get() == 0 {
-                return;
-            }
-            emptied.await;
+    if timeout(DRAIN_TIMEOUT, emptied(worker)).await.is_err() {
+        // There is too much of it. Whoever is being answered gets that answer whole.
+        worker.with_hub(Hub::begin_no_more);
+        if timeout(LAST_ANSWERS_TIMEOUT, emptied(worker)).await.is_err() {
+            let clients = worker.count.get();
+            tracing::warn!(clients, "closing connections that do not take their answers");
         }
-    };
-    if timeout(DRAIN_TIMEOUT, all_gone).await.is_err() {
-        let clients = worker.count.get();
-        tracing::warn!(clients, "closing connections that do not take their answers");
     }
     // A write whose client has left may be missing on a peer all the same, and others have to learn of that.
     worker.with_hub(Hub::begin_change);
@@ -303,4 +302,16 @@ async fn drain(worker: &Worker) {
     }
     worker.with_hub(Hub::abandon_links);
     worker.network.stir();
+}
+
+/// Waits until the last client has gone.
+async fn emptied(worker: &Worker) {
+    loop {
+        let mut emptied = std::pin::pin!(worker.emptied.notified());
+        emptied.as_mut().enable();
+        if worker.count.get() == 0 {
+            return;
+        }
+        emptied.await;
+    }
 }

@@ -3,6 +3,7 @@
 mod answers;
 mod counts;
 mod dialects;
+mod ending;
 mod gats;
 mod memory;
 mod multigets;
