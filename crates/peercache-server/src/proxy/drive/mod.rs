@@ -35,7 +35,7 @@ const DRAIN_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long clients have then to take the answers to what was begun by that time.
 const LAST_ANSWERS_TIMEOUT: Duration = Duration::from_millis(1500);
 
-/// How long clients have to close their side when the last was said to them, and how long they may say nothing
+/// How long clients have to close their side when the last was said to them, and how long they may be silent
 /// meanwhile.
 const LINGER_TIMEOUT: Duration = Duration::from_secs(2);
 const LINGER_SILENCE: Duration = Duration::from_millis(500);
