@@ -4,7 +4,7 @@
 //! all, whoever wants to know looks from time to time.
 
 use rustix::fd::{AsFd, OwnedFd};
-use rustix::fs::inotify::{self, CreateFlags, Reader, WatchFlags};
+use rustix::fs::inotify::{self, CreateFlags, ReadFlags, Reader, WatchFlags};
 use rustix::io::Errno;
 use std::ffi::OsStr;
 use std::io;
@@ -52,18 +52,19 @@ impl FolderWatch {
         }
     }
 
-    /// Returns after something happened in a watched folder; `told` gets the folder and the file's name of
-    /// each message that has both. Must be called inside a tokio runtime.
+    /// Returns after something happened in a watched folder; `came` gets the folder and the name of each file
+    /// that has come there, whether or not it is still there. Must be called inside a tokio runtime.
     ///
     /// # Errors
     /// The kernel tells no more.
-    pub async fn moved(&self, mut told: impl FnMut(Watched, &OsStr)) -> io::Result<()> {
+    pub async fn moved(&self, mut came: impl FnMut(Watched, &OsStr)) -> io::Result<()> {
         readable(&self.messages).await?;
         let mut buffer = [MaybeUninit::uninit(); MESSAGES_BYTES];
         let mut reader = Reader::new(&self.messages, &mut buffer);
         while let Ok(message) = reader.next() {
-            if let Some(name) = message.file_name() {
-                told(Watched(message.wd()), OsStr::from_bytes(name.to_bytes()));
+            let has_come = message.events().intersects(ReadFlags::CREATE | ReadFlags::MOVED_TO);
+            if let Some(name) = message.file_name().filter(|_| has_come) {
+                came(Watched(message.wd()), OsStr::from_bytes(name.to_bytes()));
             }
         }
         Ok(())

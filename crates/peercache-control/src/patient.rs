@@ -117,14 +117,14 @@ impl Patient {
             tracing::warn!(peer = %id, "unreadable: the outage ledger cannot be read: {words}");
             chart.blind = Some(words);
         }
-        drop(chart);
         if peer.cell.note_missed_elsewhere() {
             self.network.stir();
         }
         is_news
     }
 
-    /// As [`Self::look`]; where the ledger cannot be read, nothing is told to anybody.
+    /// As [`Self::look`]; where the ledger cannot be read, nothing is told to anybody. Looks come one after
+    /// the other until the cell is told: what was seen earlier must not be told later.
     pub(crate) fn try_look(&self) -> io::Result<()> {
         let Some(ledger) = &self.ledger else { return Ok(()) };
         let peer = self.peer();
@@ -147,7 +147,6 @@ impl Patient {
         let Judged { missed_elsewhere, abandoned, .. } = judged;
         let is_news = chart.abandoned != abandoned;
         chart.abandoned = abandoned;
-        drop(chart);
         if was_emptied {
             peer.cell.note_forgotten();
         }
@@ -157,6 +156,7 @@ impl Patient {
             tracing::info!(peer = %peer.spec.id, "cleaned by another process: {:?}", peer.cell.state());
             self.network.stir();
         }
+        drop(chart);
         if is_news {
             self.network.stir();
             self.moved.notify_waiters();

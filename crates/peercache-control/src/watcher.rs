@@ -105,7 +105,7 @@ impl Eyes {
     /// The kernel tells no more.
     async fn moved(&self, patients: &[Arc<Patient>]) -> io::Result<()> {
         let Some(watch) = &self.watch else { return std::future::pending().await };
-        let told = |folder: Watched, name: &OsStr| {
+        let came = |folder: Watched, name: &OsStr| {
             let patient = self.folders.get(&folder).and_then(|&index| patients.get(index));
             if let Some(patient) = patient
                 && !is_hidden(name)
@@ -114,7 +114,7 @@ impl Eyes {
                 patient.note_missed_elsewhere();
             }
         };
-        watch.moved(told).await
+        watch.moved(came).await
     }
 }
 
