@@ -25,9 +25,7 @@ impl<'a> Key<'a> {
         if bytes.len() > KEY_BYTES_MAX {
             return Err(KeyError::TooLong { bytes: bytes.len() });
         }
-        // All bytes are looked at, whatever the first ones are, because that is what processors do many at
-        // a time.
-        if bytes.iter().fold(true, |all, &byte| all & is_allowed(byte)) {
+        if are_allowed(bytes) {
             return Ok(Self(bytes));
         }
         let at = bytes.iter().position(|&byte| !is_allowed(byte)).unwrap_or_default();
@@ -63,6 +61,29 @@ impl fmt::Display for Key<'_> {
 
 fn is_allowed(byte: u8) -> bool {
     byte > b' ' && byte != 0x7f
+}
+
+/// Whether all of them are allowed, eight at a time: every key that is asked for is looked at here.
+#[inline]
+fn are_allowed(bytes: &[u8]) -> bool {
+    let Some(last) = bytes.last_chunk() else {
+        return bytes.iter().all(|&byte| is_allowed(byte));
+    };
+    let forbidden =
+        bytes.as_chunks().0.iter().fold(forbidden_in(*last), |all, eight| all | forbidden_in(*eight));
+    forbidden == 0
+}
+
+/// Not 0 if one of eight bytes is forbidden.
+#[inline]
+fn forbidden_in(eight: [u8; 8]) -> u64 {
+    const ONES: u64 = u64::MAX / 255;
+    const HIGH_BITS: u64 = ONES << 7;
+    let bytes = u64::from_le_bytes(eight);
+    let deletes = bytes ^ (ONES * 0x7f);
+    // What is subtracted from a byte reaches its highest bit, and further only where it has done so.
+    let (low, is_delete) = (bytes.wrapping_sub(ONES * 0x21) & !bytes, deletes.wrapping_sub(ONES) & !deletes);
+    (low | is_delete) & HIGH_BITS
 }
 
 /// Why some bytes cannot be a key. Nothing was sent anywhere.
@@ -111,6 +132,23 @@ mod tests {
             assert_eq!(Key::new(&key), Err(KeyError::Forbidden { byte, at: 1 }));
         }
         assert!(Key::new("schlüssel".as_bytes()).is_ok(), "bytes above 0x7f are memcached keys");
+    }
+
+    #[test]
+    fn a_forbidden_byte_is_found_wherever_it_is_and_whatever_is_around_it() {
+        for around in [b'!', b'a', 0x7e, 0x80, 0xff] {
+            for len in 1..20 {
+                let mut bytes = vec![around; len];
+                assert!(Key::new(&bytes).is_ok(), "{around} {len}");
+                for at in 0..len {
+                    for byte in 0..=u8::MAX {
+                        bytes[at] = byte;
+                        assert_eq!(Key::new(&bytes).is_ok(), is_allowed(byte), "{byte} at {at} of {len}");
+                    }
+                    bytes[at] = around;
+                }
+            }
+        }
     }
 
     #[test]

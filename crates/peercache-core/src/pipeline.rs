@@ -36,6 +36,9 @@ impl Default for PipelineLimits {
 /// What a buffer keeps when it is empty; one that held a large value gives its memory back.
 const IDLE_BYTES_MAX: usize = 64 * 1024;
 
+/// For how many requests there is still room then.
+const IDLE_WAITING_MAX: usize = 256;
+
 #[derive(Debug)]
 struct Waiting<T> {
     /// Who waits; none when its attempt is over.
@@ -110,10 +113,27 @@ impl<T> Pipeline<T> {
         });
     }
 
+    /// Appends the request that was pushed last to `other` and is not sent yet: what all replicas are asked is
+    /// written once.
+    pub fn push_like(&mut self, other: &Self, token: T) {
+        let Some(&Waiting { shape, effect, deadline, bytes, .. }) = other.waiting.back() else { return };
+        self.next_deadline = Some(self.next_deadline.map_or(deadline, |next| next.min(deadline)));
+        self.output.extend_from_slice(&other.output[other.output.len() - bytes..]);
+        self.waiting.push_back(Waiting { token: Some(token), shape, effect, deadline, bytes });
+    }
+
     /// Whether there is something to send.
     #[must_use]
     pub fn has_output(&self) -> bool {
         !self.output.is_empty()
+    }
+
+    /// Gives back memory that is not in use.
+    pub fn shrink(&mut self) {
+        if self.output.is_empty() {
+            self.output.shrink_to(IDLE_BYTES_MAX);
+        }
+        self.waiting.shrink_to(IDLE_WAITING_MAX);
     }
 
     /// How many bytes there are to send.
@@ -559,6 +579,21 @@ mod tests {
         assert_eq!(send(&mut pipeline), b"get k\r\n", "what is late is not sent");
         assert_eq!(answers(&mut pipeline, b"END\r\nSTORED\r\nEND\r\n"), [1, 3]);
         assert_eq!(pipeline.abandoned_writes(), 0);
+    }
+
+    #[test]
+    fn what_was_pushed_to_another_can_be_pushed_again_with_all_that_belongs_to_it() {
+        let (mut first, mut second) =
+            (Pipeline::new(PipelineLimits::default()), Pipeline::new(PipelineLimits::default()));
+        get(&mut first, 1, 5 * SECOND);
+        set(&mut first, 2, SECOND);
+        get(&mut second, 3, 5 * SECOND);
+        second.push_like(&first, 4);
+        assert_eq!(losses(&mut second, SECOND), [(4, Lost::NotSent)], "its deadline");
+        second.push_like(&first, 5);
+        assert_eq!(send(&mut second), b"get k\r\nset k 0 0 1\r\nv\r\n");
+        assert!(second.is_owed_writes(), "its effect");
+        assert_eq!(answers(&mut second, b"END\r\nSTORED\r\n"), [3, 5]);
     }
 
     #[test]

@@ -43,14 +43,13 @@ pub fn plan(topology: &Topology, key: Key<'_>, mode: Mode) -> Option<Plan> {
     plan_named(topology, key.as_bytes(), mode)
 }
 
-/// As [`plan_named`], for one of the many keys of one request: only what a read needs.
+/// As [`plan_named`], for one of the many keys of one request: only what a read needs, and nobody asked yet.
 #[must_use]
 #[inline]
-pub fn plan_reading(topology: &Topology, name: &[u8], mode: Mode) -> Option<(ReplicaSet, ReadGather, Step)> {
+pub fn plan_reading(topology: &Topology, name: &[u8], mode: Mode) -> Option<(ReplicaSet, ReadGather)> {
     let set = topology.ring()?.replicas_of(name, topology.replication());
-    let mut read = if mode == Mode::Fetch { fetch(topology, &set) } else { read(topology, &set) };
-    let first = read.begin();
-    Some((set, read, first))
+    let read = if mode == Mode::Fetch { fetch(topology, &set) } else { read(topology, &set) };
+    Some((set, read))
 }
 
 /// As [`plan`], for an item that `name` stands for: a key's bytes, or what its base64 decodes to.

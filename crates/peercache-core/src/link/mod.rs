@@ -184,6 +184,12 @@ impl<T> Link<T> {
         self.pipeline.push(command, token, deadline);
     }
 
+    /// Appends the request that was pushed last to `other`, see [`Pipeline::push_like`].
+    #[inline]
+    pub fn push_like(&mut self, other: &Self, token: T) {
+        self.pipeline.push_like(&other.pipeline, token);
+    }
+
     /// The peer knows no meta commands: gives back those that were not sent.
     pub fn lose_unsent_meta(&mut self, lost: impl FnMut(T)) {
         self.pipeline.lose_unsent_meta(lost);
@@ -337,6 +343,11 @@ impl<T> Link<T> {
     #[inline]
     pub fn has_output(&self) -> bool {
         self.pipeline.has_output()
+    }
+
+    /// Gives back memory that is not in use.
+    pub fn shrink(&mut self) {
+        self.pipeline.shrink();
     }
 
     /// How many bytes there are to send, once there is a connection.

@@ -31,6 +31,16 @@ impl ReadGather {
         self.next()
     }
 
+    /// Whom to ask next, if there is anybody left.
+    #[inline]
+    pub fn ask_next(&mut self) -> Option<u8> {
+        let position = self.first.lowest().or(self.last.lowest())?;
+        self.first.remove(position);
+        self.last.remove(position);
+        self.asked = Some(position);
+        Some(position)
+    }
+
     /// Takes the outcome of an attempt at the replica at `position`.
     pub fn observe(&mut self, position: u8, outcome: &Outcome) -> Step {
         if self.asked != Some(position) {
@@ -57,13 +67,10 @@ impl ReadGather {
     }
 
     fn next(&mut self) -> Step {
-        let Some(position) = self.first.lowest().or(self.last.lowest()) else {
-            return settled(if self.missed { Answer::Miss } else { Answer::Unavailable });
-        };
-        self.first.remove(position);
-        self.last.remove(position);
-        self.asked = Some(position);
-        Step::Ask(Positions::only(position), Ask::Request)
+        match self.ask_next() {
+            Some(position) => Step::Ask(Positions::only(position), Ask::Request),
+            None => settled(if self.missed { Answer::Miss } else { Answer::Unavailable }),
+        }
     }
 }
 

@@ -86,21 +86,28 @@ impl Hub {
         let mut sent = Positions::NONE;
         if let Step::Ask(positions, ask) = &first {
             let attempt = core.known.attempt_deadline(deadline);
+            let mut written = None;
             for position in positions.iter() {
                 let index = router::peer_at(&set, position).get();
-                let peer = &mut peers[index];
-                if peer.link.room().is_err() {
+                if peers[index].link.room().is_err() {
                     unsent.insert(position);
                     continue;
                 }
+                sent.insert(position);
                 let token = Token { part: u16::from(position), ..token };
+                if let Some(written) = written.replace(index).filter(|_| op.is_same_for_all())
+                    && let Ok([peer, other]) = peers.get_disjoint_mut([index, written])
+                {
+                    peer.link.push_like(&other.link, token);
+                    continue;
+                }
+                let peer = &mut peers[index];
                 let how = How {
                     ask: *ask,
                     dialect: peer.dialect.unwrap_or(Dialect::Classic),
                     tag: core.known.tags[index],
                 };
                 push(&mut peer.link, &how, &op, (key.text(), flags, value), (token, attempt));
-                sent.insert(position);
             }
         }
         let answer = core.buffers.take();

@@ -24,6 +24,7 @@ impl Hub {
                 session.shrink();
             }
         }
+        self.peers.iter_mut().for_each(|peer| peer.link.shrink());
         self.end_idle();
     }
 

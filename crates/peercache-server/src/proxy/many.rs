@@ -167,10 +167,14 @@ impl Many {
         for number in 0..count {
             let name = self.name(number as u16);
             let plan = router::plan_reading(&known.topology, name, self.mode.unwrap_or(Mode::Fetch));
-            let Some((set, gather, first)) = plan else { return false };
+            let Some((set, mut gather)) = plan else { return false };
+            let first = gather.ask_next();
             self.keys.push(KeyInWork { set, gather, position: 0, found: None });
             self.undecided += 1;
-            self.step(number as u16, first, known);
+            match first {
+                Some(position) => self.again.push((number as u16, position)),
+                None => self.step(number as u16, gather.begin(), known),
+            }
         }
         self.in_flight = count;
         true

@@ -11,7 +11,7 @@ use peercache_core::key::Key;
 use peercache_core::link::Busy;
 use peercache_core::protocol::memcached::command::Command;
 use peercache_core::protocol::memcached::request::{Keys, Versions};
-use peercache_core::replication::{Lost, Step};
+use peercache_core::replication::Lost;
 use peercache_core::ring::PeerIndex;
 use peercache_core::router::{self, Mode};
 
@@ -43,11 +43,9 @@ impl Hub {
         let topology = &self.core.known.topology;
         // Mostly none is full, and nothing has to be planned to find that out.
         topology.indexes().find(|&peer| self.is_full(peer))?;
-        let first = |key: Key<'_>| match router::plan_reading(topology, key.as_bytes(), mode) {
-            Some((set, _, Step::Ask(positions, _))) => {
-                positions.lowest().map(|position| router::peer_at(&set, position))
-            }
-            _ => None,
+        let first = |key: Key<'_>| {
+            let (set, mut read) = router::plan_reading(topology, key.as_bytes(), mode)?;
+            read.ask_next().map(|position| router::peer_at(&set, position))
         };
         keys.iter().filter_map(first).find(|&peer| self.is_full(peer))
     }

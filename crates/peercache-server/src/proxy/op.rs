@@ -79,6 +79,11 @@ impl Op {
         matches!(self.mode(), Mode::LeaderThen(_))
     }
 
+    /// Whether every replica is asked for it with the same bytes.
+    pub(crate) fn is_same_for_all(&self) -> bool {
+        matches!(self, Self::Store { verb: StoreVerb::Set, .. } | Self::Touch { .. } | Self::Delete)
+    }
+
     /// Whether only a peer that knows meta commands can be asked for it.
     pub(crate) fn asks_meta(&self, ask: Ask, flags: &[u8]) -> bool {
         match self {

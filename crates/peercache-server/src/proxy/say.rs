@@ -37,9 +37,14 @@ pub(crate) fn one(out: &mut Vec<u8>, one: &One, answer: &Answer, reply: Option<&
 
 /// Whether the client is told that nothing is there.
 pub(crate) fn is_miss(op: Op, answer: &Answer, known: &Known) -> bool {
-    let reads = matches!(op, Op::Get(_) | Op::Meta(MetaOp { verb: MetaVerb::Get, .. }));
-    let is_told = reads && known.topology.policy().on_down == OnDown::Miss;
-    *answer == Answer::Miss || *answer == Answer::Unavailable && is_told
+    match answer {
+        Answer::Miss => true,
+        Answer::Unavailable => {
+            let reads = matches!(op, Op::Get(_) | Op::Meta(MetaOp { verb: MetaVerb::Get, .. }));
+            reads && known.topology.policy().on_down == OnDown::Miss
+        }
+        _ => false,
+    }
 }
 
 fn positive(out: &mut Vec<u8>, one: &One, answer: &Answer, reply: Option<&Reply<'_>>, known: &Known) {

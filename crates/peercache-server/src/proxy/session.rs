@@ -272,10 +272,12 @@ impl Session {
     /// Moves the answers whose turn has come to what is to be sent, also what there is of a multiget.
     #[inline]
     pub(crate) fn release(&mut self, buffers: &mut Buffers) {
-        while let Some(slot) = self.slots.pop_front_if(|slot| matches!(slot.work, Work::Done)) {
+        while let Some(Slot { work: Work::Done, answer, is_last, .. }) = self.slots.front_mut() {
+            let (answer, is_last) = (std::mem::take(answer), *is_last);
+            self.slots.pop_front();
             self.first = self.first.wrapping_add(1);
-            self.take_answer(buffers, slot.answer);
-            if slot.is_last {
+            self.take_answer(buffers, answer);
+            if is_last {
                 (self.stage, self.held, self.parked_at) = (Stage::Cut, Vec::new(), None);
                 self.is_parked = false;
             }

@@ -4,6 +4,7 @@
 //! [`request`] reads what they ask, [`response`] writes what they are answered.
 
 pub mod command;
+mod number;
 pub mod reply;
 pub mod request;
 pub mod response;

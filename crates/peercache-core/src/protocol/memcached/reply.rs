@@ -4,6 +4,7 @@
 //! handed on when all of it has come. Anything that does not fit its shape is [`Decoded::Malformed`], after
 //! which the order of answers can no longer be trusted and the link must go.
 
+use super::number::{leading, unsigned};
 use super::words;
 use crate::protocol::Refusal;
 use alloc::string::String;
@@ -172,18 +173,17 @@ struct Header<'a> {
     cas: Option<u64>,
 }
 
-/// `VALUE <key> <flags> <bytes> [<cas>]`.
+/// `VALUE <key> <flags> <bytes> [<cas>]`, with one space between two words.
 fn value_header(line: &[u8]) -> Option<Header<'_>> {
     let (key, rest) = words::next(line.strip_prefix(b"VALUE ")?);
-    let (flags, rest) = words::next(rest);
-    let (bytes, rest) = words::next(rest);
-    let flags = u32::try_from(number(flags)?).ok()?;
-    let bytes = usize::try_from(number(bytes)?).ok()?;
-    let cas = match words::next(rest).0 {
-        b"" => None,
-        cas => Some(number(cas)?),
+    let (flags, rest) = leading(rest.strip_prefix(b" ")?)?;
+    let (bytes, rest) = leading(rest.strip_prefix(b" ")?)?;
+    let cas = match rest {
+        [] => None,
+        [b' ', cas @ ..] => Some(number(cas)?),
+        _ => return None,
     };
-    Some(Header { key, flags, bytes, cas })
+    Some(Header { key, flags: flags.try_into().ok()?, bytes: bytes.try_into().ok()?, cas })
 }
 
 /// The word of `flags`, as a [`Reply::MetaValue`] or a meta line has them, that begins with `letter`.
@@ -198,13 +198,7 @@ pub fn flag(flags: &[u8], letter: u8) -> Option<&[u8]> {
 /// Reads an unsigned decimal number.
 #[must_use]
 pub fn number(digits: &[u8]) -> Option<u64> {
-    if digits.is_empty() || digits.len() > 20 {
-        return None;
-    }
-    digits.iter().try_fold(0u64, |sum, &digit| {
-        let digit = digit.is_ascii_digit().then(|| u64::from(digit - b'0'))?;
-        sum.checked_mul(10)?.checked_add(digit)
-    })
+    unsigned(digits)
 }
 
 /// What a refusal means.

@@ -41,8 +41,21 @@ pub(super) struct Outgoing {
     to: Option<Rc<Connection>>,
 }
 
-/// What a peer's buffer keeps when it is empty, in bytes.
-const IDLE_BYTES_MAX: usize = 256 * 1024;
+/// What a peer's buffer keeps when it is empty, in bytes, until somebody looks what is not used: to grow anew
+/// each time would cost more than what is written into it.
+const KEPT_BYTES_MAX: usize = 1 << 20;
+
+/// What it keeps then.
+const IDLE_BYTES_MAX: usize = 64 * 1024;
+
+impl Outgoing {
+    /// Gives back memory, if it is not in use.
+    pub(super) fn shrink(&mut self) {
+        if self.bytes.is_empty() {
+            self.bytes.shrink_to(IDLE_BYTES_MAX);
+        }
+    }
+}
 
 impl Flusher {
     fn new(worker: Rc<Worker>) -> Self {
@@ -141,7 +154,7 @@ impl Worker {
         loop {
             if outgoing.sent == outgoing.bytes.len() {
                 outgoing.bytes.clear();
-                outgoing.bytes.shrink_to(IDLE_BYTES_MAX);
+                outgoing.bytes.shrink_to(KEPT_BYTES_MAX);
                 outgoing.sent = 0;
                 self.hub.borrow_mut().peer_output(index, &mut outgoing.bytes);
                 if outgoing.bytes.is_empty() {

@@ -252,11 +252,12 @@ async fn listen_for_turns(worker: Rc<Worker>, orders: Arc<Orders>, number: usize
     }
 }
 
-/// Looks for clients that say nothing, now and then.
+/// Looks for clients that say nothing and for memory that is not used, now and then.
 async fn look_at_idle(worker: Rc<Worker>, pause: Duration) {
     loop {
         tokio::time::sleep(pause).await;
         worker.with_hub(Hub::look_at_idle);
+        worker.places.borrow().iter().for_each(|place| place.outgoing.borrow_mut().shrink());
     }
 }
 

@@ -14,7 +14,6 @@ use memchr::memchr;
 
 mod keys;
 mod meta;
-mod number;
 mod plain;
 mod store;
 

@@ -1,10 +1,10 @@
 //! Commands of one line.
 
-use super::number::{self, signed, unsigned};
 use super::words::{self, Words};
 use super::{AdminVerb, Answer, BAD_EXPTIME, BAD_FORMAT, CountVerb, Decoded, ERROR};
 use super::{Keys, Line, MetaKey, Request, Versions};
 use crate::key::Key;
+use crate::protocol::memcached::number::{self, signed, unsigned};
 use core::ops::RangeInclusive;
 
 /// `<verb> <key>+`.

@@ -3,10 +3,10 @@
 //! The length of the body decides where the next command begins. So when anything in the line is wrong, the
 //! first question is whether that length can still be trusted.
 
-use super::number::{exptime, signed, unsigned};
 use super::words::Words;
 use super::{Answer, BAD_FORMAT, Decoded, ERROR, Limits, Line, MetaKey, Reason, Refused, Request, StoreVerb};
 use crate::key::Key;
+use crate::protocol::memcached::number::{exptime, signed, unsigned};
 
 /// The longest body that a client can announce, in bytes; memcached's limit, from its 32-bit length.
 const BODY_BYTES_MAX: u64 = i32::MAX as u64 - 2;

@@ -4,10 +4,10 @@
 //! is not, are memcached 1.6.18's; it takes every flag with every command and ignores those that mean nothing
 //! there. What a flag *does* is not decided here.
 
-use super::super::number::{self, unsigned};
 use super::super::{BAD_FORMAT, words};
 use super::MetaKey;
 use crate::key::Key;
+use crate::protocol::memcached::number::{self, unsigned};
 
 /// The most words a meta command's line may have, its verb and key included: memcached's limit of tokens.
 const WORDS_MAX: usize = 19;

@@ -1,14 +1,34 @@
-//! Numbers as clients write them: decimal digits, and a minus where the command allows one.
+//! Numbers as the protocol writes them: decimal digits, and a minus where the command allows one.
+
+/// So many digits are a number below 2^64 whatever they are.
+const DIGITS_SAFE: usize = 19;
 
 /// A number from 0 to 2^64 - 1.
+#[inline]
 pub(super) fn unsigned(digits: &[u8]) -> Option<u64> {
     if digits.is_empty() {
         return None;
     }
-    digits.iter().try_fold(0u64, |sum, &digit| {
-        let digit = digit.is_ascii_digit().then(|| u64::from(digit - b'0'))?;
-        sum.checked_mul(10)?.checked_add(digit)
-    })
+    let (safe, more) = digits.split_at(digits.len().min(DIGITS_SAFE));
+    let mut sum = 0;
+    for &digit in safe {
+        sum = sum * 10 + value(digit)?;
+    }
+    more.iter().try_fold(sum, |sum, &digit| sum.checked_mul(10)?.checked_add(value(digit)?))
+}
+
+/// The number at the start of `text`, and what is behind it.
+#[inline]
+pub(super) fn leading(text: &[u8]) -> Option<(u64, &[u8])> {
+    let end = text.iter().position(|byte| !byte.is_ascii_digit()).unwrap_or(text.len());
+    let (digits, behind) = text.split_at(end);
+    Some((unsigned(digits)?, behind))
+}
+
+#[inline]
+fn value(digit: u8) -> Option<u64> {
+    let value = digit.wrapping_sub(b'0');
+    (value <= 9).then_some(u64::from(value))
 }
 
 /// A number that may be negative.
@@ -56,8 +76,12 @@ mod tests {
     fn numbers_are_digits_and_fit() {
         assert_eq!(unsigned(b"0"), Some(0));
         assert_eq!(unsigned(b"18446744073709551615"), Some(u64::MAX));
+        assert_eq!(unsigned(b"9999999999999999999"), Some(9_999_999_999_999_999_999));
+        assert_eq!(unsigned(b"000000000000000000000000018446744073709551615"), Some(u64::MAX));
         assert_eq!(signed(b"-9223372036854775808"), Some(i64::MIN));
-        for odd in [&b""[..], b"18446744073709551616", b"-1", b"+1", b"1a", b" 1", b"1\t"] {
+        for odd in
+            [&b""[..], b"18446744073709551616", b"18446744073709551615x", b"-1", b"+1", b"1a", b" 1", b"1\t"]
+        {
             assert_eq!(unsigned(odd), None, "{}", odd.escape_ascii());
         }
         for odd in [&b"-"[..], b"--1", b"9223372036854775808", b"-9223372036854775809"] {
