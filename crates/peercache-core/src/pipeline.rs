@@ -113,8 +113,8 @@ impl<T> Pipeline<T> {
         });
     }
 
-    /// Appends the request that was pushed last to `other` and is not sent yet: what all replicas are asked is
-    /// written once.
+    /// Appends the request that was pushed last to `other` and is unsent there: what all are asked is written
+    /// once.
     pub fn push_like(&mut self, other: &Self, token: T) {
         let Some(&Waiting { shape, effect, deadline, bytes, .. }) = other.waiting.back() else { return };
         self.next_deadline = Some(self.next_deadline.map_or(deadline, |next| next.min(deadline)));
