@@ -45,7 +45,7 @@ impl Hub {
                 None
             }
         };
-        self.start_one(id, asked, plan, place);
+        self.start_one(id, &asked, plan, place);
         Began::Yes
     }
 
@@ -56,9 +56,10 @@ impl Hub {
     }
 
     /// Begins a request for one key as it was planned.
-    fn start_one(&mut self, id: u32, asked: Asked<'_>, plan: Option<Plan>, place: Option<Place>) {
+    fn start_one(&mut self, id: u32, asked: &Asked<'_>, plan: Option<Plan>, place: Option<Place>) {
         let Self { core, peers, .. } = self;
-        let Asked { op, key, flags, value, wanted } = asked;
+        let &Asked { op, key, flags, value, wanted } = asked;
+        let mode = op.mode();
         let Some(session) = core.sessions.get_mut(id as usize) else { return };
         let Some(Plan { set, gather, first }) = plan else {
             core.counts.errors += 1;
@@ -70,9 +71,12 @@ impl Hub {
         };
         let token = Token { session: id, slot: session.next_slot(), part: 0 };
         let deadline = core.known.request_deadline();
-        let kept = if op.keeps_value() { value } else { b"" };
+        let is_led = matches!(mode, Mode::LeaderThen(_));
+        // It may be sent a second time.
+        let kept = if is_led { value } else { b"" };
         let one = One {
             op,
+            mode,
             set,
             gather,
             deadline,
@@ -111,7 +115,7 @@ impl Hub {
             }
         }
         let answer = core.buffers.take();
-        session.leading += usize::from(matches!(op.mode(), Mode::LeaderThen(_)));
+        session.leading += usize::from(is_led);
         session.push(Slot::new(Work::One(one), answer, core.known.now));
         if let Step::Settled(_) = first {
             core.step(token, first, None);

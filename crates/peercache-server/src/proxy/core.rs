@@ -366,7 +366,7 @@ impl Core {
             if let Some(place) = one.place {
                 self.orders.leave(self.number, place, &mut self.granted);
             }
-            let is_led = matches!(one.op.mode(), Mode::LeaderThen(_));
+            let is_led = matches!(one.mode, Mode::LeaderThen(_));
             slot.work = Work::Done;
             session.leading -= usize::from(is_led);
         } else if let Work::Many(many) = std::mem::replace(&mut slot.work, Work::Done) {

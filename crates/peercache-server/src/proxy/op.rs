@@ -74,11 +74,6 @@ impl Op {
         matches!(self, Self::GetAndTouch { last: false, .. })
     }
 
-    /// Whether the value has to be kept until the request has ended, because it may be sent a second time.
-    pub(crate) fn keeps_value(&self) -> bool {
-        matches!(self.mode(), Mode::LeaderThen(_))
-    }
-
     /// Whether every replica is asked for it with the same bytes.
     pub(crate) fn is_same_for_all(&self) -> bool {
         matches!(self, Self::Store { verb: StoreVerb::Set, .. } | Self::Touch { .. } | Self::Delete)

@@ -61,6 +61,8 @@ pub(crate) enum Work {
 #[derive(Debug)]
 pub(crate) struct One {
     pub(crate) op: Op,
+    /// How that goes about the replicas.
+    pub(crate) mode: Mode,
     pub(crate) set: ReplicaSet,
     pub(crate) gather: Gather,
     /// When the whole request is over.
@@ -79,7 +81,7 @@ impl One {
     /// Whether the answer of a replica, of this [rank], may be what the client is told.
     #[inline]
     pub(crate) fn keeps(&self, rank: u8) -> bool {
-        match self.op.mode() {
+        match self.mode {
             Mode::Read | Mode::Fetch => true,
             Mode::LeaderThen(_) => self.kept.is_none(),
             Mode::WriteAll => self.kept.is_none_or(|kept| rank < kept),

@@ -43,7 +43,11 @@ pub(super) fn signed(word: &[u8]) -> Option<i64> {
 /// never. Where that makes it negative, which is over at once, it is taken for that; a value that is missing
 /// is safe. Anything else would live longer than it was meant to, or not as long, and is refused.
 pub(super) fn exptime(word: &[u8]) -> Option<i64> {
-    let given = signed(word)?;
+    kept_exptime(signed(word)?)
+}
+
+/// As [`exptime`], of a number that was read.
+pub(super) fn kept_exptime(given: i64) -> Option<i64> {
     let kept = i64::from(given as i32);
     (kept == given || kept < 0).then_some(kept)
 }

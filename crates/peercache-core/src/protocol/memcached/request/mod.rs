@@ -351,8 +351,8 @@ impl<'a> Line<'a> {
 
 /// Every command there is, with what reads it.
 fn dispatch<'a>(line: &Line<'a>, behind: &'a [u8], limits: &Limits) -> Decoded<'a> {
-    let store = |form| store::decode(line, form, behind, limits);
     let (verb, arguments) = words::next(line.text);
+    let store = |form| store::decode(line, form, arguments, behind, limits);
     match verb {
         b"get" | b"bget" => plain::get(line, arguments, Versions::Hidden),
         b"gets" => plain::get(line, arguments, Versions::Shown),

@@ -3,10 +3,10 @@
 //! The length of the body decides where the next command begins. So when anything in the line is wrong, the
 //! first question is whether that length can still be trusted.
 
-use super::words::Words;
+use super::words::{self, Words};
 use super::{Answer, BAD_FORMAT, Decoded, ERROR, Limits, Line, MetaKey, Reason, Refused, Request, StoreVerb};
 use crate::key::Key;
-use crate::protocol::memcached::number::{exptime, signed, unsigned};
+use crate::protocol::memcached::number::{exptime, kept_exptime, leading, signed, unsigned};
 
 /// The longest body that a client can announce, in bytes; memcached's limit, from its 32-bit length.
 const BODY_BYTES_MAX: u64 = i32::MAX as u64 - 2;
@@ -21,37 +21,79 @@ pub(super) enum Form {
 }
 
 /// A storage command's line whose body has a known length.
+#[derive(Debug, PartialEq, Eq)]
 struct Header<'a> {
     key: Key<'a>,
     verb: StoreVerb,
     flags: u32,
     exptime: i64,
+    body_bytes: u64,
+    answer: Answer,
 }
 
-/// Decodes a storage command; `behind` is what has come behind its line.
-pub(super) fn decode<'a>(line: &Line<'a>, form: Form, behind: &'a [u8], limits: &Limits) -> Decoded<'a> {
+/// Decodes a storage command: `arguments` are what is behind its verb, `behind` is what has come behind its
+/// line.
+pub(super) fn decode<'a>(
+    line: &Line<'a>,
+    form: Form,
+    arguments: &'a [u8],
+    behind: &'a [u8],
+    limits: &Limits,
+) -> Decoded<'a> {
+    let header = match usual_header(form, arguments) {
+        Some(header) => header,
+        None => match any_header(line, form) {
+            Ok(header) => header,
+            Err(decoded) => return decoded,
+        },
+    };
+    let Header { key, verb, flags, exptime, body_bytes, answer } = header;
+    let forget = matches!(verb, StoreVerb::Set).then_some(MetaKey::plain(key));
+    match body(line, &Announced { body_bytes, answer, forget }, behind, limits) {
+        Ok(Body { value, bytes }) => {
+            Decoded::Request { request: Request::Store { verb, key, flags, exptime, value, answer }, bytes }
+        }
+        Err(decoded) => decoded,
+    }
+}
+
+/// What nearly every line says, read in one go: there is one space between two words, and nothing is wrong.
+#[inline]
+fn usual_header(form: Form, arguments: &[u8]) -> Option<Header<'_>> {
+    let Form::Plain(verb) = form else { return None };
+    let (key, rest) = words::next(arguments);
+    let (flags, rest) = leading(rest.strip_prefix(b" ")?)?;
+    let (exptime, rest) = leading(rest.strip_prefix(b" ")?)?;
+    let (body_bytes, rest) = leading(rest.strip_prefix(b" ")?)?;
+    if !rest.is_empty() || body_bytes > BODY_BYTES_MAX {
+        return None;
+    }
+    let (flags, exptime) = (flags.try_into().ok()?, kept_exptime(exptime.try_into().ok()?)?);
+    Some(Header { key: Key::new(key).ok()?, verb, flags, exptime, body_bytes, answer: Answer::Wanted })
+}
+
+fn any_header<'a>(line: &Line<'a>, form: Form) -> Result<Header<'a>, Decoded<'a>> {
     let words = line.words();
     let answer = match trusted_shape(&words, form) {
         Shape::Whole(answer) => answer,
-        Shape::Bare => return line.refused(ERROR),
-        Shape::Odd(words) => return unknown_length(words),
+        Shape::Bare => return Err(line.refused(ERROR)),
+        Shape::Odd(words) => return Err(unknown_length(words)),
     };
     let body_bytes = match body_length(words.at(4)) {
         Length::Known(bytes) => bytes,
-        Length::Negative => return line.refused_to(answer, BAD_FORMAT),
-        Length::Unknown => return unknown_length(BAD_FORMAT),
+        Length::Negative => return Err(line.refused_to(answer, BAD_FORMAT)),
+        Length::Unknown => return Err(unknown_length(BAD_FORMAT)),
     };
-    let Some(header) = header(&words, form) else {
-        return refused(line, answer, BAD_FORMAT, body_bytes);
+    let header = || {
+        let verb = match form {
+            Form::Plain(verb) => verb,
+            Form::Cas => StoreVerb::Cas(unsigned(words.at(5))?),
+        };
+        let key = Key::new(words.at(1)).ok()?;
+        let flags = u32::try_from(unsigned(words.at(2))?).ok()?;
+        Some(Header { key, verb, flags, exptime: exptime(words.at(3))?, body_bytes, answer })
     };
-    let forget = matches!(header.verb, StoreVerb::Set).then_some(MetaKey::plain(header.key));
-    let body = match body(line, &Announced { body_bytes, answer, forget }, behind, limits) {
-        Ok(body) => body,
-        Err(decoded) => return decoded,
-    };
-    let Header { key, verb, flags, exptime } = header;
-    let request = Request::Store { verb, key, flags, exptime, value: body.value, answer };
-    Decoded::Request { request, bytes: body.bytes }
+    header().ok_or_else(|| refused(line, answer, BAD_FORMAT, body_bytes))
 }
 
 /// A body whose length is known.
@@ -136,16 +178,6 @@ pub(super) fn body_length(word: &[u8]) -> Length {
     }
 }
 
-fn header<'a>(words: &Words<'a>, form: Form) -> Option<Header<'a>> {
-    let verb = match form {
-        Form::Plain(verb) => verb,
-        Form::Cas => StoreVerb::Cas(unsigned(words.at(5))?),
-    };
-    let key = Key::new(words.at(1)).ok()?;
-    let flags = u32::try_from(unsigned(words.at(2))?).ok()?;
-    Some(Header { key, verb, flags, exptime: exptime(words.at(3))? })
-}
-
 pub(super) const fn unknown_length<'a>(answer: &'static str) -> Decoded<'a> {
     Decoded::Close { answer: Some(answer), reason: Reason::BodyLengthUnknown }
 }
@@ -173,4 +205,44 @@ fn too_large<'a>(
 fn bad_chunk<'a>(answer: Answer, bytes: usize) -> Decoded<'a> {
     let answer = (answer == Answer::Wanted).then_some("CLIENT_ERROR bad data chunk");
     Decoded::Refused(Refused { answer, bytes, swallow: 0, forget: None })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::vec::Vec;
+    use proptest::prelude::{Just, prop, prop_assert_eq, prop_oneof, proptest};
+
+    /// What stands between the spaces of a line, and what might.
+    const WORDS: [&str; 14] = [
+        "k",
+        "a_longer_key",
+        "0",
+        "7",
+        "-1",
+        "4294967295",
+        "4294967296",
+        "2147483647",
+        "99999999999",
+        "x",
+        "",
+        "noreply",
+        "2147483645",
+        "2147483646",
+    ];
+
+    proptest! {
+        #[test]
+        fn a_usual_line_says_the_same_as_any_other(words in prop::collection::vec(
+            prop_oneof![2 => 0..WORDS.len(), 3 => Just(2usize)], 0..7)) {
+            let text = words.iter().map(|&word| WORDS[word]).collect::<Vec<_>>().join(" ");
+            let text = alloc::format!("set {text}");
+            let form = Form::Plain(StoreVerb::Set);
+            let line = Line { text: text.as_bytes(), bytes: text.len() + 2 };
+            if let Some(usual) = usual_header(form, &line.text[3..]) {
+                let Ok(any) = any_header(&line, form) else { panic!("{text} is refused") };
+                prop_assert_eq!(usual, any);
+            }
+        }
+    }
 }
