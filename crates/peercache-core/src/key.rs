@@ -63,23 +63,26 @@ fn is_allowed(byte: u8) -> bool {
     byte > b' ' && byte != 0x7f
 }
 
-/// Whether all of them are allowed, eight at a time: every key that is asked for is looked at here.
+/// Whether all of them are allowed, eight at a time: every key that is asked for is looked at here. What does
+/// not fill eight is looked at together with bytes that were looked at before.
 #[inline]
 fn are_allowed(bytes: &[u8]) -> bool {
-    let Some(last) = bytes.last_chunk() else {
-        return bytes.iter().all(|&byte| is_allowed(byte));
-    };
-    let forbidden =
-        bytes.as_chunks().0.iter().fold(forbidden_in(*last), |all, eight| all | forbidden_in(*eight));
-    forbidden == 0
+    if let Some(last) = bytes.last_chunk() {
+        let forbidden = |eight: &[u8; 8]| forbidden_in(u64::from_le_bytes(*eight));
+        bytes.as_chunks().0.iter().fold(forbidden(last), |all, eight| all | forbidden(eight)) == 0
+    } else if let (Some(first), Some(last)) = (bytes.first_chunk(), bytes.last_chunk()) {
+        let half = |four: &[u8; 4]| u64::from(u32::from_le_bytes(*four));
+        forbidden_in(half(first) << 32 | half(last)) == 0
+    } else {
+        bytes.iter().all(|&byte| is_allowed(byte))
+    }
 }
 
 /// Not 0 if one of eight bytes is forbidden.
 #[inline]
-fn forbidden_in(eight: [u8; 8]) -> u64 {
+fn forbidden_in(bytes: u64) -> u64 {
     const ONES: u64 = u64::MAX / 255;
     const HIGH_BITS: u64 = ONES << 7;
-    let bytes = u64::from_le_bytes(eight);
     let deletes = bytes ^ (ONES * 0x7f);
     // What is subtracted from a byte reaches its highest bit, and further only where it has done so.
     let (low, is_delete) = (bytes.wrapping_sub(ONES * 0x21) & !bytes, deletes.wrapping_sub(ONES) & !deletes);

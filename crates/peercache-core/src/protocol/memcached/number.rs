@@ -20,6 +20,19 @@ pub(super) fn unsigned(digits: &[u8]) -> Option<u64> {
 /// The number at the start of `text`, and what is behind it.
 #[inline]
 pub(super) fn leading(text: &[u8]) -> Option<(u64, &[u8])> {
+    let (mut sum, mut end) = (0, 0);
+    while let Some(digit) = text.get(end).copied().and_then(value) {
+        sum = sum * 10 + digit;
+        end += 1;
+        if end == DIGITS_SAFE {
+            return leading_long(text);
+        }
+    }
+    (end > 0).then(|| (sum, &text[end..]))
+}
+
+#[cold]
+fn leading_long(text: &[u8]) -> Option<(u64, &[u8])> {
     let end = text.iter().position(|byte| !byte.is_ascii_digit()).unwrap_or(text.len());
     let (digits, behind) = text.split_at(end);
     Some((unsigned(digits)?, behind))
@@ -54,7 +67,8 @@ pub(super) fn kept_exptime(given: i64) -> Option<i64> {
 
 #[cfg(test)]
 mod tests {
-    use super::{exptime, signed, unsigned};
+    use super::{exptime, leading, signed, unsigned};
+    use alloc::format;
 
     #[test]
     fn p18_an_expiry_that_does_not_fit_is_over_at_once_or_refused() {
@@ -73,6 +87,19 @@ mod tests {
             ("x", None),
         ] {
             assert_eq!(exptime(word.as_bytes()), expected, "{word}");
+        }
+    }
+
+    #[test]
+    fn a_number_is_read_from_the_start_of_a_text() {
+        for number in [0, 7, 10, 999_999_999_999_999_999, 1_000_000_000_000_000_000, u64::MAX] {
+            for behind in ["", " ", " 1", "x"] {
+                let text = format!("{number}{behind}");
+                assert_eq!(leading(text.as_bytes()), Some((number, behind.as_bytes())), "{text}");
+            }
+        }
+        for odd in ["", " 1", "x", "-1", "18446744073709551616 1"] {
+            assert_eq!(leading(odd.as_bytes()), None, "{odd}");
         }
     }
 

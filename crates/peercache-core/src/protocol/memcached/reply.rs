@@ -94,15 +94,15 @@ pub fn decode(shape: Shape, input: &[u8], value_bytes_max: usize) -> Decoded<'_>
     };
     let line = input[..end].strip_suffix(b"\r").unwrap_or(&input[..end]);
     let taken = end + 1;
-    if is_refusal(line) {
-        return Decoded::Reply(Reply::Refused(line), taken);
-    }
     match shape {
+        // What there is most of is looked at first; no refusal begins like that.
+        Shape::Values if line.starts_with(b"VALUE ") => value(line, input, taken, value_bytes_max),
+        _ if is_refusal(line) => Decoded::Reply(Reply::Refused(line), taken),
         Shape::Meta if line.starts_with(b"VA ") => meta_value(line, input, taken, value_bytes_max),
         Shape::Line | Shape::Meta => Decoded::Reply(Reply::Line(line), taken),
         _ if line == b"END" => Decoded::Reply(Reply::End, taken),
         Shape::Stats => stat(line).map_or(Decoded::Malformed, |stat| Decoded::Reply(stat, taken)),
-        Shape::Values => value(line, input, taken, value_bytes_max),
+        Shape::Values => Decoded::Malformed,
     }
 }
 
@@ -175,7 +175,8 @@ struct Header<'a> {
 
 /// `VALUE <key> <flags> <bytes> [<cas>]`, with one space between two words.
 fn value_header(line: &[u8]) -> Option<Header<'_>> {
-    let (key, rest) = words::next(line.strip_prefix(b"VALUE ")?);
+    let rest = line.strip_prefix(b"VALUE ")?;
+    let (key, rest) = rest.split_at(words::space(rest).filter(|&end| end > 0)?);
     let (flags, rest) = leading(rest.strip_prefix(b" ")?)?;
     let (bytes, rest) = leading(rest.strip_prefix(b" ")?)?;
     let cas = match rest {

@@ -143,7 +143,7 @@ pub(super) fn next(line: &[u8]) -> (&[u8], &[u8]) {
 
 /// Where the first space is. Words are short, so eight bytes at a time beat a search that is made for more.
 #[inline]
-fn space(bytes: &[u8]) -> Option<usize> {
+pub(super) fn space(bytes: &[u8]) -> Option<usize> {
     const ONES: u64 = u64::from_ne_bytes([1; 8]);
     const HIGH_BITS: u64 = ONES << 7;
     let mut at = 0;
