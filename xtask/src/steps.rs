@@ -108,6 +108,12 @@ pub(crate) const VERBS: &[Verb] = &[
         work: bench::compare,
     },
     Verb {
+        words: &["bench", "instructions"],
+        usage: bench::COUNTING_USAGE,
+        about: "the instructions that the proxy executes for a request, by callgrind",
+        work: bench::instructions,
+    },
+    Verb {
         words: &["load"],
         usage: "ADDRESS WORK CONNECTIONS KEYS SECONDS|fill CPU|any SEED",
         about: "one run of the load generator of `bench compare`, which starts it",

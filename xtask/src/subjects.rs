@@ -100,7 +100,7 @@ impl Subject {
                     (0..peers).map(|_| daemons::memcached(folder)).collect::<Result<_, _>>()?;
                 let addresses: Vec<SocketAddr> = peers.iter().map(|peer| peer.address).collect();
                 // `cache_memlimit` is among the tests, and a proxy refuses it without this flag.
-                let proxy = Proxy { peers: &addresses, copies, hash: None, flags: &["--admin-commands"] };
+                let proxy = Proxy { flags: &["--admin-commands"], ..Proxy::over(&addresses, copies) };
                 (daemons::proxy(peercache, proxy, folder)?, peers)
             }
             Kind::Address(address) => return Ok(Running::Elsewhere(address)),

@@ -4,6 +4,7 @@
 //! within a round and then their median. CPU time a request is the figure to trust on a machine that is not
 //! quiet. It refuses to judge: it prints, and a row that is not to be trusted says so itself.
 
+mod counting;
 pub(crate) mod load;
 mod options;
 mod process;
@@ -12,6 +13,7 @@ mod table;
 mod targets;
 mod work;
 
+pub(crate) use counting::{USAGE as COUNTING_USAGE, instructions};
 pub(crate) use options::USAGE;
 
 use crate::daemons::target_dir;

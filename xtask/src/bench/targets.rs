@@ -52,7 +52,7 @@ impl Stage {
             }
         }
         for &copies in &options.ours {
-            let proxy = Proxy { peers: &peers, copies, hash: options.hash.as_deref(), flags: &[] };
+            let proxy = Proxy { hash: options.hash.as_deref(), ..Proxy::over(&peers, copies) };
             add(format!("ours R={copies}"), Some(copies), daemons::proxy(peercache, proxy, folder)?);
         }
         for (address, name) in &options.targets {

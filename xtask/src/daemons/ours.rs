@@ -2,6 +2,7 @@
 
 use super::{Daemon, free_address};
 use crate::run::quietly;
+use std::ffi::OsStr;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Command;
@@ -20,6 +21,15 @@ pub(crate) struct Proxy<'a> {
     pub(crate) hash: Option<&'a str>,
     /// Further flags of `peercache proxy`.
     pub(crate) flags: &'a [&'a str],
+    /// The program that watches it, and that one's flags; none for nobody.
+    pub(crate) under: &'a [&'a str],
+}
+
+impl<'a> Proxy<'a> {
+    /// One in front of these peers that is as it comes.
+    pub(crate) fn over(peers: &'a [SocketAddr], copies: usize) -> Self {
+        Self { peers, copies, hash: None, flags: &[], under: &[] }
+    }
 }
 
 /// Starts the embedded engine of the program `peercache`.
@@ -47,6 +57,9 @@ pub(crate) fn proxy(peercache: &Path, proxy: Proxy<'_>, folder: &Path) -> Result
     create.args(proxy.hash.map(|hash| ["--hash", hash]).into_iter().flatten());
     quietly(&mut create)?;
     quietly(ours(&["network", "add", NETWORK]).args(&ids))?;
-    let mut command = ours(&["proxy", NETWORK, "--workers", "1", "--listen", &address.to_string()]);
-    Daemon::start(command.args(proxy.flags), address, folder)
+    let served = ours(&["proxy", NETWORK, "--workers", "1", "--listen", &address.to_string()]);
+    let words = proxy.under.iter().map(OsStr::new).chain([served.get_program()]).chain(served.get_args());
+    let words: Vec<&OsStr> = words.collect();
+    let mut command = Command::new(words[0]);
+    Daemon::start(command.args(&words[1..]).args(proxy.flags), address, folder)
 }

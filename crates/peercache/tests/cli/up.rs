@@ -1,7 +1,7 @@
 //! `up` and `down`.
 
 use crate::client::Client;
-use crate::world::{Beside, Ran, World, wait_for};
+use crate::world::{Beside, Ran, World, signal, wait_for};
 use rustix::process::{Pid, Resource, Rlimit, Signal, prlimit};
 use std::fs;
 use std::net::TcpStream;
@@ -172,6 +172,17 @@ fn p70_what_a_killed_up_left_behind_is_stopped_by_down() {
     world.good("down");
     assert_eq!(world.daemons(), []);
     world.good("up --detach --peers 2");
+    world.good("down");
+}
+
+#[test]
+fn where_its_proxy_was_killed_it_says_how_to_get_another() {
+    let world = World::new();
+    world.good("up --detach --peers 1");
+    world.proxies().into_iter().for_each(|proxy| signal(proxy, Signal::KILL));
+    let hint = || world.bad("up", &["network main is up already: p0 run"]).err;
+    wait_for("the proxy to be gone", || hint().contains("no proxy serves it"));
+    assert!(hint().contains("proxy main does"), "{}", hint());
     world.good("down");
 }
 

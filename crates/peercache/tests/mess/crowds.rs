@@ -2,7 +2,7 @@
 
 use crate::client::{Client, set};
 use crate::scale::short_or_long;
-use crate::stage::{Folder, SERVE, Stage, wait_for};
+use crate::stage::{Folder, Proxy, SERVE, Stage, wait_for};
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
@@ -37,11 +37,7 @@ fn a_proxy_with_few_descriptors_turns_clients_away_keeps_its_own_and_accepts_aga
     assert_eq!(said, "ERROR Too many open connections\r\n");
     assert!(proxy.log().contains("clients are let in at a time"), "{}", proxy.log());
     assert!(proxy.descriptors() < 60, "links and the ledger have {} left", 64 - proxy.descriptors());
-    // It has nothing to do but to wait: what it does meanwhile is what a crowd costs that wants in.
-    let (before, started) = (proxy.processor_time(), Instant::now());
-    wait_for("a second to pass", || started.elapsed() > Duration::from_secs(1));
-    let spent = proxy.processor_time() - before;
-    assert!(spent < Duration::from_millis(250), "it was busy for {spent:?} of a second");
+    assert_quiet(&proxy);
     drop(crowd);
     wait_for("room for clients", || {
         let mut client = TcpStream::connect(proxy.address()).unwrap();
@@ -53,6 +49,29 @@ fn a_proxy_with_few_descriptors_turns_clients_away_keeps_its_own_and_accepts_aga
     client.expect(b"set k 0 0 1\r\nx\r\nget k\r\n", b"STORED\r\nVALUE k 0 1\r\nx\r\nEND\r\n");
     let lines = proxy.log().lines().count();
     assert!(lines < 30, "the log has {lines} lines");
+}
+
+#[test]
+fn without_a_descriptor_left_it_waits_quietly_and_then_serves_whoever_has_waited() {
+    let stage = Stage::new();
+    let mut client = stage.client();
+    client.expect(b"mn\r\n", b"MN\r\n");
+    let before = stage.proxy.limit_descriptors(0);
+    let mut waits = stage.client();
+    waits.send(b"mn\r\n");
+    wait_for("the log to say so", || stage.proxy.log().contains("cannot accept, clients wait"));
+    assert_quiet(&stage.proxy);
+    client.expect(b"mn\r\n", b"MN\r\n");
+    stage.proxy.limit_descriptors(before);
+    waits.take(b"MN\r\n");
+}
+
+/// It has nothing to do but to wait: what it does meanwhile is what clients cost that want in.
+fn assert_quiet(proxy: &Proxy) {
+    let (before, started) = (proxy.processor_time(), Instant::now());
+    wait_for("a second to pass", || started.elapsed() > Duration::from_secs(1));
+    let spent = proxy.processor_time() - before;
+    assert!(spent < Duration::from_millis(250), "it was busy for {spent:?} of a second");
 }
 
 #[test]

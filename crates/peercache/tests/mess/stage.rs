@@ -1,7 +1,7 @@
 //! What a test plays on: a state directory, memcacheds, and a proxy before them. Dropping it ends them all.
 
 use crate::client::Client;
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process, prlimit};
 use std::fs;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -196,6 +196,16 @@ impl Proxy {
 
     pub(crate) fn descriptors(&self) -> usize {
         fs::read_dir(format!("/proc/{}/fd", self.process.pid())).unwrap().count()
+    }
+
+    /// Has the kernel give it no descriptor beyond the first so many; returns how many it might have had.
+    pub(crate) fn limit_descriptors(&self, most: u64) -> u64 {
+        let limits = fs::read_to_string(format!("/proc/{}/limits", self.process.pid())).unwrap();
+        let limits = limits.lines().find_map(|line| line.strip_prefix("Max open files")).unwrap();
+        let maximum = limits.split_whitespace().nth(1).unwrap().parse().ok();
+        let pid = Pid::from_raw(i32::try_from(self.process.pid()).unwrap());
+        let before = prlimit(pid, Resource::Nofile, Rlimit { current: Some(most), maximum });
+        before.unwrap().current.unwrap()
     }
 
     pub(crate) fn threads(&self) -> usize {

@@ -33,7 +33,7 @@ use watch::{unless_panicked, watched};
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// How long clients have then to take the answers to what was begun by that time.
-const LAST_ANSWERS_TIMEOUT: Duration = Duration::from_millis(1500);
+const LAST_ANSWERS_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// How long clients have to close their side when the last was said to them, and how long they may be silent
 /// meanwhile.

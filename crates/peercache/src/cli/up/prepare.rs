@@ -2,7 +2,7 @@
 
 use super::NETWORK;
 use crate::cli::Context;
-use crate::fleet::{Condition, condition};
+use crate::fleet::{Condition, condition, running_proxies};
 use crate::output::{Failure, joined};
 use crate::state::{NetworkRecord, PeerRecord, Placement, Reader, StateError};
 use anyhow::{Context as _, Result};
@@ -167,7 +167,16 @@ fn refuse_if_in_use(context: &Context, state: &Reader, network: &NetworkRecord) 
         return Ok(());
     }
     let sentence = format!("network {name} is up already: {} run", joined(&running));
-    Err(Failure::new(sentence, format!("use it, or stop it: {down}")).into())
+    let is_served = running_proxies(state)?.iter().any(|proxy| proxy.network == *name);
+    let hint = if is_served {
+        format!("use it, or stop it: {down}")
+    } else {
+        format!(
+            "no proxy serves it; {} does, {down} stops its peers",
+            context.command(&format!("proxy {name}"))
+        )
+    };
+    Err(Failure::new(sentence, hint).into())
 }
 
 fn refuse_unless_free(context: &Context, state: &Reader, peer: &PeerRecord) -> Result<()> {
