@@ -13,15 +13,11 @@ use super::orders::Orders;
 use super::pace::Pace;
 use super::say;
 use super::session::{self, Session, Stage};
-use super::slot::{self, One, Slot, Token, Work};
+use super::slot::{self, One, Token, Work};
 use peercache_core::pipeline::Answered;
 use peercache_core::protocol::memcached::reply::{self, Reply};
 use peercache_core::protocol::memcached::request::Answer as Wanted;
-use peercache_core::protocol::memcached::response;
-use peercache_core::replication::{
-    Answer, Ask, BroadcastAnswer, BroadcastVerdict, Lost, Outcome, PeerSet, Positions, Step, Verdict,
-};
-use peercache_core::ring::PeerIndex;
+use peercache_core::replication::{Answer, Ask, Lost, Outcome, PeerSet, Positions, Step, Verdict};
 use peercache_core::router::{self, Mode};
 use slab::Slab;
 use std::collections::HashMap;
@@ -280,51 +276,6 @@ impl Core {
             slot.is_last = matches!(&slot.work, Work::One(one) if one.op.has_more_behind());
         }
         self.counts.errors += 1;
-        self.finish(token);
-    }
-
-    /// There was nobody to ask.
-    pub(crate) fn nobody_to_flush(&mut self, token: Token) {
-        let Some(session) = self.sessions.get_mut(token.session as usize) else { return };
-        let Some(Slot { work: Work::Everywhere(everywhere), .. }) = session.slot(token.slot) else { return };
-        let verdict = everywhere.gather.expire();
-        self.settle_everywhere(token, verdict);
-    }
-
-    fn hear_everywhere(&mut self, token: Token, outcome: Outcome) {
-        let Some(session) = self.sessions.get_mut(token.session as usize) else { return };
-        let Some(Slot { work: Work::Everywhere(everywhere), .. }) = session.slot(token.slot) else { return };
-        if let Some(verdict) = everywhere.gather.observe(PeerIndex::new(token.part), outcome) {
-            self.settle_everywhere(token, verdict);
-        }
-    }
-
-    fn settle_everywhere(&mut self, token: Token, verdict: BroadcastVerdict) {
-        let unrecorded = router::settle_broadcast(&self.known.topology, &verdict);
-        self.stirred |= !verdict.unreadable.is_empty();
-        if unrecorded.is_empty() {
-            return self.tell_everywhere(token, &verdict.answer);
-        }
-        let Some(session) = self.sessions.get_mut(token.session as usize) else { return };
-        if let Some(Slot { work: Work::Everywhere(everywhere), .. }) = session.slot(token.slot) {
-            everywhere.held = Some((verdict, unrecorded));
-            self.held.push(token);
-        }
-    }
-
-    fn tell_everywhere(&mut self, token: Token, answer: &BroadcastAnswer) {
-        let Some(session) = self.sessions.get_mut(token.session as usize) else { return };
-        let Some(slot) = session.slot(token.slot) else { return };
-        let Work::Everywhere(everywhere) = &slot.work else { return };
-        let (wanted, pending) = (everywhere.wanted, everywhere.pending);
-        if let Some(number) = pending.filter(|_| *answer == BroadcastAnswer::Done) {
-            slot.work = Work::Flush(wanted);
-            return self.todo.push(Todo::Cancel(token, number));
-        }
-        if wanted == Wanted::Wanted {
-            response::line(&mut slot.answer, everywhere::words(answer).as_bytes());
-        }
-        self.counts.errors += u64::from(*answer != BroadcastAnswer::Done);
         self.finish(token);
     }
 
