@@ -11,6 +11,8 @@
 //! return could slip between, and a late write be served.
 
 mod backoff;
+mod grace;
+mod open;
 
 pub use backoff::Backoff;
 
@@ -21,16 +23,8 @@ use crate::replication::Lost;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::time::Duration;
-
-/// How late an alarm may come before the process counts as having been held up. Timers ring within two
-/// milliseconds where there is a processor.
-const LATE: Duration = Duration::from_millis(50);
-
-/// How long a peer gets then: what was to be sent to it may not have been, and it may have been held up too.
-const GRACE: Duration = Duration::from_millis(150);
-
-/// How often in a row it gets that.
-const GRACES_MAX: u8 = 2;
+use grace::Grace;
+use open::Open;
 
 /// What a driver is to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -91,10 +85,8 @@ pub struct Link<T> {
     /// Nobody will push any more.
     given_up: bool,
     news: News,
-    /// Nothing is judged before: this process was held up a moment ago.
-    grace_until: Duration,
-    /// How often in a row judging was put off.
-    graces: u8,
+    /// What the peer is given when this process was held up.
+    grace: Grace,
 }
 
 #[derive(Debug)]
@@ -106,28 +98,6 @@ enum Stage {
     },
     Connecting,
     Open(Open),
-}
-
-/// One connection.
-#[derive(Debug)]
-struct Open {
-    /// Who answers on it.
-    incarnation: Incarnation,
-    /// When the peer was last heard, or began to owe.
-    heard_at: Duration,
-    has_heard: bool,
-    owing: Owing,
-    /// Whether the cell counts this link among those that a return has to wait for.
-    in_debt: bool,
-}
-
-/// What the peer owes on a connection.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Owing {
-    Nothing,
-    Answers,
-    /// It has been silent for so long that it counts as down.
-    Silence,
 }
 
 impl<T> Link<T> {
@@ -145,8 +115,7 @@ impl<T> Link<T> {
             was_open: false,
             given_up: false,
             news: News::default(),
-            grace_until: Duration::ZERO,
-            graces: 0,
+            grace: Grace::default(),
         }
     }
 
@@ -234,37 +203,27 @@ impl<T> Link<T> {
     /// When [`Self::handle_alarm`] or [`Self::poll`] may have something to do.
     #[must_use]
     pub fn next_alarm(&self) -> Option<Duration> {
-        Some(self.due()?.max(self.grace_until))
+        Some(self.grace.put_off(self.due()?))
     }
 
     fn due(&self) -> Option<Duration> {
         let own = match &self.stage {
             Stage::Resting { until } => Some(*until),
-            Stage::Open(open) if open.owing == Owing::Answers => Some(open.heard_at + self.silence),
-            Stage::Closed | Stage::Connecting | Stage::Open(_) => None,
+            Stage::Open(open) => open.silent_at(self.silence),
+            Stage::Closed | Stage::Connecting => None,
         };
         own.into_iter().chain(self.pipeline.next_deadline()).min()
     }
 
-    /// Ends the attempts whose time is over, and notices silence.
-    ///
-    /// An alarm that comes late says that this process was held up: no processor for a while, or a
-    /// suspended machine. What the peer answered meanwhile has not been looked at, so it is not judged
-    /// before that could be done; and not put off for ever, so that a process that is always late still
-    /// judges.
+    /// Ends the attempts whose time is over, and notices silence; not where this process was held up.
     pub fn handle_alarm(&mut self, now: Duration, lost: impl FnMut(T, Lost)) {
         let Some(due) = self.next_alarm() else { return };
-        if due + LATE <= now && self.graces < GRACES_MAX {
-            (self.grace_until, self.graces) = (now + GRACE, self.graces + 1);
-        }
-        if now < self.grace_until {
+        if !self.grace.may_judge(due, now) {
             return;
         }
-        self.graces = 0;
         self.expire(now, lost);
         let Stage::Open(open) = &mut self.stage else { return };
-        if open.owing == Owing::Answers && open.heard_at + self.silence <= now {
-            open.owing = Owing::Silence;
+        if open.falls_silent(now, self.silence) {
             self.observe(Event::Silent);
         }
     }
@@ -297,13 +256,7 @@ impl<T> Link<T> {
         let identified = self.cell.identify(incarnation);
         self.news.stirred |= identified == Identified::New;
         (self.refusing, self.was_open) = (false, true);
-        self.stage = Stage::Open(Open {
-            incarnation,
-            heard_at: now,
-            has_heard: false,
-            owing: Owing::Nothing,
-            in_debt: false,
-        });
+        self.stage = Stage::Open(Open::begin(incarnation, now));
         self.observe(Event::Answered);
         identified
     }
@@ -333,9 +286,7 @@ impl<T> Link<T> {
             self.pipeline.lose_unsent_reads(|token| lost(token, Lost::NotSent));
         }
         self.pipeline.take_output(out);
-        if open.owing == Owing::Nothing && self.pipeline.is_owed() {
-            (open.owing, open.heard_at) = (Owing::Answers, now);
-        }
+        open.note_sent(now, self.pipeline.is_owed());
     }
 
     /// Whether there is something to send, once there is a connection.
@@ -369,9 +320,7 @@ impl<T> Link<T> {
         self.pipeline.handle_input(bytes, deliver)?;
         let is_owed = self.pipeline.is_owed();
         if let Stage::Open(open) = &mut self.stage {
-            open.has_heard = true;
-            open.heard_at = now;
-            open.owing = if is_owed { Owing::Answers } else { Owing::Nothing };
+            open.note_heard(now, is_owed);
         }
         self.declare_debt();
         self.observe(Event::Answered);

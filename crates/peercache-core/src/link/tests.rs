@@ -1,5 +1,6 @@
 //! The life of a link, event by event.
 
+use super::grace::{GRACE, GRACES_MAX};
 use super::*;
 use crate::health::PeerState;
 use crate::key::Key;
