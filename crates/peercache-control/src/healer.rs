@@ -219,7 +219,7 @@ async fn tend(patient: Arc<Patient>) {
         } else if patient.needs_return() {
             bring_back(&patient, &mut lost_writes).await
         } else {
-            patient.note_attempt(Attempt::Asking);
+            patient.note_attempt(Attempt::NotBegun);
             backoff.reset();
             stirred.await;
             continue;

@@ -43,9 +43,9 @@ struct Chart {
 /// How far this process is with a peer that somebody who is gone left unclean.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum Attempt {
-    /// It has not been asked yet, or not answered yet, or there is nothing to do.
+    /// It is not being cleaned: it has not answered yet, or needs nothing.
     #[default]
-    Asking,
+    NotBegun,
     /// It answers and is being cleaned.
     Cleaning,
     /// It did not answer.

@@ -171,10 +171,8 @@ fn refuse_if_in_use(context: &Context, state: &Reader, network: &NetworkRecord) 
     let hint = if is_served {
         format!("use it, or stop it: {down}")
     } else {
-        format!(
-            "no proxy serves it; {} does, {down} stops its peers",
-            context.command(&format!("proxy {name}"))
-        )
+        let proxy = context.command(&format!("proxy {name}"));
+        format!("no proxy serves it; start one: {proxy}, or stop its peers: {down}")
     };
     Err(Failure::new(sentence, hint).into())
 }
