@@ -6,8 +6,9 @@
 //! places any more, so the places may change. A multiget is quiet between two of its windows: it may stay
 //! there for as long as its client reads nothing. Peers that stay keep their links and connections.
 
-use super::hub::{Hub, Peer};
+use super::hub::Hub;
 use super::known::Known;
+use super::peers::Peer;
 use super::session::{Session, Ticket};
 use super::slot::Work;
 use peercache_core::topology::Topology;

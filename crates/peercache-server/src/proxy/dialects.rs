@@ -7,7 +7,8 @@
 //! the write as it would if it were down.
 
 use super::asked::Asked;
-use super::hub::{Hub, Peer};
+use super::hub::Hub;
+use super::peers::Peer;
 use super::turns::refused;
 use peercache_core::protocol::memcached::command::Dialect;
 use peercache_core::replication::{Ask, Step};

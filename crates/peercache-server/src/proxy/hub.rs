@@ -11,31 +11,15 @@ use super::core::{Core, Todo};
 use super::flush::Note;
 use super::known::Known;
 use super::orders::Orders;
+use super::peers::Peer;
 use super::session::{Session, Stage, Ticket};
 use super::shared::Shared;
 use super::slot::Token;
-use peercache_client::direct::{DirectError, Greeting};
-use peercache_core::health::{Identified, Transition};
-use peercache_core::link::{End, Link, Next};
-use peercache_core::pipeline::{Malformed, PipelineLimits};
-use peercache_core::protocol::memcached::command::Dialect;
 use peercache_core::replication::Lost;
-use peercache_core::topology::{Topology, TopologyPeer};
+use peercache_core::topology::Topology;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
-
-/// A peer as a worker has it.
-#[derive(Debug)]
-pub(crate) struct Peer {
-    pub(crate) link: Link<Token>,
-    /// How it can be asked; none before it was met.
-    pub(crate) dialect: Option<Dialect>,
-    /// Sessions whose next request waits for the link to drain, see [`super::parking`].
-    pub(super) parked: VecDeque<u32>,
-    /// Whether the flusher knows that there is something to send.
-    is_dirty: bool,
-}
 
 /// One worker without sockets.
 #[derive(Debug)]
@@ -51,7 +35,7 @@ pub(crate) struct Hub {
     /// For each peer, the keys of a multiget that it is about to be asked; empty between uses.
     pub(super) by_peer: Vec<Vec<u16>>,
     /// Peers with something to send.
-    dirty_peers: Vec<usize>,
+    pub(super) dirty_peers: Vec<usize>,
     pub(super) shared: Arc<Shared>,
     /// The number of the next write that needs an order.
     pub(super) next_request: u32,
@@ -61,14 +45,6 @@ pub(crate) struct Hub {
     pub(super) complaints: Complaints,
     /// Looks at the flush that is pending, and changes of it.
     pub(super) notes: VecDeque<Note>,
-}
-
-impl Peer {
-    /// A peer that nobody is connected to yet.
-    pub(super) fn new(peer: &TopologyPeer, silence: Duration) -> Self {
-        let link = Link::new(Arc::clone(&peer.cell), PipelineLimits::default(), silence);
-        Self { link, dialect: None, parked: VecDeque::new(), is_dirty: false }
-    }
 }
 
 impl Hub {
@@ -135,31 +111,23 @@ impl Hub {
         self.turn();
     }
 
-    /// Nobody drives the links any more: what was sent and not answered is missing on its peer, as far as
-    /// anybody knows.
-    pub(crate) fn abandon_links(&mut self) {
-        for index in 0..self.peers.len() {
-            let Self { core, peers, .. } = self;
-            peers[index].link.abandon(|token, lost| core.lost(token, lost));
-            self.pass_on_news(index);
-        }
-    }
-
     /// Every client is answered what it has asked, and no more.
     pub(crate) fn end_all(&mut self) {
-        let ids: Vec<_> = self.core.sessions.iter().map(|(id, _)| id as u32).collect();
-        ids.into_iter().for_each(|id| self.client_ended(id));
+        self.session_ids().into_iter().for_each(|id| self.client_ended(id));
     }
 
     /// What clients have asked and nobody has begun is not answered any more.
     pub(crate) fn begin_no_more(&mut self) {
-        let ids: Vec<_> = self.core.sessions.iter().map(|(id, _)| id as u32).collect();
-        for id in ids {
+        for id in self.session_ids() {
             self.drop_ticket(id);
             self.core.sessions[id as usize].begin_no_more();
             self.core.mark(id);
         }
         self.turn();
+    }
+
+    fn session_ids(&self) -> Vec<u32> {
+        self.core.sessions.iter().map(|(id, _)| id as u32).collect()
     }
 
     /// The session has to be looked at again.
@@ -197,22 +165,9 @@ impl Hub {
         !self.core.dirty.is_empty() || !self.dirty_peers.is_empty()
     }
 
-    /// How many bytes peers are to be sent.
-    pub(crate) fn output_bytes(&self) -> usize {
-        self.dirty_peers.iter().map(|&peer| self.peers[peer].link.output_bytes()).sum()
-    }
-
     /// Takes out the sessions that have something to send or may have ended.
     pub(crate) fn take_dirty_sessions(&mut self, into: &mut Vec<u32>) {
         into.append(&mut self.core.dirty);
-    }
-
-    /// Takes out the peers that have something to be sent.
-    pub(crate) fn take_dirty_peers(&mut self, into: &mut Vec<usize>) {
-        for &peer in &self.dirty_peers {
-            self.peers[peer].is_dirty = false;
-        }
-        into.append(&mut self.dirty_peers);
     }
 
     /// Called when the session's output was sent as far as the socket takes it. Tells whether the session is
@@ -256,70 +211,6 @@ impl Hub {
         is_over
     }
 
-    /// What to do about the link to a peer.
-    pub(crate) fn poll_peer(&mut self, peer: usize) -> Next {
-        let now = self.core.known.now;
-        self.peers[peer].link.poll(now)
-    }
-
-    /// A connection to a peer stands.
-    pub(crate) fn peer_connected(&mut self, index: usize, greeting: &Greeting) {
-        let Self { core, peers, .. } = self;
-        let (peer, now) = (&mut peers[index], core.known.now);
-        let lost = |token, lost| core.lost(token, lost);
-        let identified = peer.link.handle_connected(greeting.incarnation, now, lost);
-        peer.dialect = Some(greeting.dialect);
-        if greeting.dialect == Dialect::Classic {
-            // What waits was written for somebody else, or before anybody was met.
-            peer.link.lose_unsent_meta(|token| core.lost(token, Lost::NotSent));
-        }
-        core.known.met(index, greeting.incarnation);
-        if identified == Identified::New {
-            let spec = &core.known.topology.peers()[index].spec;
-            tracing::info!(peer = %spec.id, address = %spec.address, "another incarnation answers");
-        }
-        self.mark_peer(index);
-        self.pass_on_news(index);
-    }
-
-    /// A peer could not be connected to.
-    pub(crate) fn peer_not_connected(&mut self, index: usize, error: &DirectError) {
-        let Self { core, peers, .. } = self;
-        let (link, now, chance) = (&mut peers[index].link, core.known.now, rand::random());
-        core.known.troubles[index] = Some(error.to_string());
-        if error.is_our_own() {
-            link.handle_unable(now, chance, |token, lost| core.lost(token, lost));
-        } else {
-            link.handle_refused(now, chance, |token, lost| core.lost(token, lost));
-        }
-        self.pass_on_news(index);
-    }
-
-    /// The connection to a peer has ended.
-    pub(crate) fn peer_ended(&mut self, index: usize, end: End, trouble: String) {
-        let Self { core, peers, .. } = self;
-        core.known.troubles[index] = Some(trouble);
-        peers[index].link.handle_end(end, |token, lost| core.lost(token, lost));
-        self.pass_on_news(index);
-    }
-
-    /// A peer sent something.
-    pub(crate) fn peer_input(&mut self, index: usize, bytes: &[u8]) -> Result<(), Malformed> {
-        let Self { core, peers, .. } = self;
-        let now = core.known.now;
-        let handled = peers[index].link.handle_input(bytes, now, |answered| core.answered(answered));
-        self.pass_on_news(index);
-        handled
-    }
-
-    /// Moves what a peer is to be sent behind `out`.
-    pub(crate) fn peer_output(&mut self, index: usize, out: &mut Vec<u8>) {
-        let Self { core, peers, .. } = self;
-        let now = core.known.now;
-        peers[index].link.take_output(now, out, |token, lost| core.lost(token, lost));
-        self.turn();
-    }
-
     /// When [`Self::alarm`] may have something to do.
     pub(crate) fn next_alarm(&self) -> Option<Duration> {
         let request = self.core.known.topology.policy().request;
@@ -353,35 +244,6 @@ impl Hub {
     /// Makes the counts readable for others.
     pub(crate) fn publish(&self) {
         self.shared.published[usize::from(self.core.number)].publish(&self.core.counts);
-    }
-
-    fn pass_on_news(&mut self, index: usize) {
-        if self.peers[index].link.has_news() {
-            let news = self.peers[index].link.take_news();
-            let spec = &self.core.known.topology.peers()[index].spec;
-            for (Transition { from, to }, event) in &news.transitions {
-                tracing::info!(peer = %spec.id, address = %spec.address, "{from} → {to}: {}", event.as_str());
-            }
-            self.core.stirred |= news.stirred;
-        }
-        self.turn();
-    }
-
-    /// Every peer is looked at, whatever was noted of those before.
-    pub(super) fn mark_all_peers(&mut self) {
-        self.dirty_peers.clear();
-        for index in 0..self.peers.len() {
-            self.peers[index].is_dirty = false;
-            self.mark_peer(index);
-        }
-    }
-
-    pub(super) fn mark_peer(&mut self, index: usize) {
-        let peer = &mut self.peers[index];
-        if !peer.is_dirty {
-            peer.is_dirty = true;
-            self.dirty_peers.push(index);
-        }
     }
 
     /// Works off what is to be asked, and lets parked sessions go on where there is room again.
