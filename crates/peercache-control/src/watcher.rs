@@ -206,6 +206,21 @@ mod tests {
         assert!(patients[1].peer().cell.state().is_readable());
     }
 
+    /// Whoever has cleaned for an entry removes it, and then the peer may be read.
+    #[tokio::test]
+    async fn p12_an_entry_that_goes_keeps_nobody_from_reading() {
+        let state = tempfile::tempdir().unwrap();
+        let patients = patients(state.path());
+        let (other, id) = (Ledger::at(state.path()), "p1".parse().unwrap());
+        drop(other.create(&id).unwrap());
+        let mut eyes = Eyes::open();
+        assert!(eyes.settle_on(&patients));
+        other.remove(&id).unwrap();
+        patients.iter().for_each(|patient| patient.look().unwrap());
+        tokio::time::timeout(PATIENCE, eyes.moved(&patients)).await.expect("the kernel tells").unwrap();
+        assert!(patients[1].peer().cell.state().is_readable());
+    }
+
     #[tokio::test]
     async fn p12_a_ledger_that_cannot_be_read_is_told_once_and_no_peer_is_read_before_it_can_be() {
         let state = tempfile::tempdir().unwrap();

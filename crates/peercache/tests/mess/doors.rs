@@ -109,7 +109,6 @@ fn the_end_under_load_leaves_no_answer_half_said() {
         let clients: Vec<_> = (0..8)
             .map(|_| {
                 let mut client = proxy.client();
-                let one = &one;
                 scope.spawn(move || {
                     let mut writer = client.stream.try_clone().unwrap();
                     // It goes on asking until nobody listens.
@@ -120,22 +119,44 @@ fn the_end_under_load_leaves_no_answer_half_said() {
                             },
                         );
                     let said = client.until_closed();
-                    let whole =
-                        said.len().is_multiple_of(one.len()) && said.chunks(one.len()).all(|a| a == one);
                     asking.join().unwrap();
-                    (whole, said.len(), shown(&said))
+                    said
                 })
             })
             .collect();
         wait_for("the load to run", || proxy.stat("get_hits") > 2_000);
         proxy.process.signal(Signal::TERM);
         for client in clients {
-            let (whole, length, end) = client.join().unwrap();
-            assert!(whole, "{length} bytes end in the middle of an answer: {end}");
+            whole_answers(&client.join().unwrap(), &one);
         }
     });
     assert!(proxy.process.end().success(), "{}", proxy.log());
     drop((peers, folder));
+}
+
+/// It reads nothing while there is time to answer everything, so most of what it has sent is never begun.
+#[test]
+fn whoever_reads_late_at_the_end_gets_what_was_begun_whole_and_the_rest_is_not_executed() {
+    const ASKED: usize = 3_000;
+    let Stage { mut proxy, peers, folder, .. } = Stage::new();
+    let value = vec![b'x'; 20_000];
+    let mut client = proxy.client();
+    client.expect(&set("k", &value), b"STORED\r\n");
+    client.send(&b"get k\r\n".repeat(ASKED));
+    wait_for("the first answers", || proxy.stat("get_hits") > 0);
+    proxy.process.signal(Signal::TERM);
+    wait_for("the time for everything to be over", || proxy.log().contains("is not executed"));
+    let answers = whole_answers(&client.until_closed(), &[&found("k", &value)[..], b"END\r\n"].concat());
+    assert!((1..ASKED).contains(&answers), "{answers}");
+    assert!(proxy.process.end().success(), "{}", proxy.log());
+    drop((peers, folder));
+}
+
+/// How many answers `said` is: all are `one`, and none ends in its middle.
+fn whole_answers(said: &[u8], one: &[u8]) -> usize {
+    let is_whole = said.len().is_multiple_of(one.len()) && said.chunks(one.len()).all(|answer| answer == one);
+    assert!(is_whole, "{} bytes end in the middle of an answer: {}", said.len(), shown(said));
+    said.len() / one.len()
 }
 
 #[test]

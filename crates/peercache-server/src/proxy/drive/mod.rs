@@ -290,6 +290,8 @@ async fn drain(worker: &Worker) {
     worker.with_hub(Hub::end_all);
     if timeout(DRAIN_TIMEOUT, emptied(worker)).await.is_err() {
         // There is too much of it. Whoever is being answered gets that answer whole.
+        let clients = worker.count.get();
+        tracing::info!(clients, "answering what was begun; what else clients have sent is not executed");
         worker.with_hub(Hub::begin_no_more);
         if timeout(LAST_ANSWERS_TIMEOUT, emptied(worker)).await.is_err() {
             let clients = worker.count.get();
