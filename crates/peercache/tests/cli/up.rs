@@ -17,6 +17,10 @@ fn detached_it_serves_other_shells_until_down() {
     assert_eq!(world.good("network get main k"), "v\n");
     world.good("network explain main k");
     world.bad("up", &["network main is up already: p0, p1, p2 run"]);
+    let list = world.json("network show main");
+    let listen = list["proxies"][0]["listen"][0].as_str().unwrap();
+    // Its own proxy is no other program.
+    world.bad(&format!("up --listen {listen}"), &["network main is up already"]);
     let out = world.good("down");
     assert_eq!(out.lines().count(), 4, "{out}");
     assert_eq!(world.daemons(), []);

@@ -62,6 +62,7 @@ impl Up {
         // Before anything is started, so that there is no moment at which a Ctrl-C would leave a daemon
         // behind.
         let mut signals = Signals::install()?;
+        Prepared::refuse_if_up(context)?;
         let doors = self.doors(context)?;
         let choice = Engines::new()?.find(self.engine.unwrap_or(context.settings.engine))?;
         let prepared = Prepared::write(context, self.count(context), self.replication)?;

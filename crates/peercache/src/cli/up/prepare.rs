@@ -23,6 +23,15 @@ pub(super) struct Prepared {
 }
 
 impl Prepared {
+    /// Says early what [`Self::write`] would say: while the network is up its port is in use too, and that it
+    /// is by another program would be wrong.
+    pub(super) fn refuse_if_up(context: &Context) -> Result<()> {
+        context.state.read(|state| match state.network(&NETWORK.parse()?)? {
+            Some(network) => refuse_if_in_use(context, state, &network),
+            None => Ok(()),
+        })
+    }
+
     /// Checks that nothing is in the way and writes the network's record, without peers: a network has peers
     /// when they run.
     pub(super) fn write(context: &Context, peers: u16, replication: Option<Replication>) -> Result<Self> {
