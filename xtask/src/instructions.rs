@@ -28,9 +28,7 @@ const COUNTED: &[Counted] = &[Counted {
 
 /// Counts and prints every row of the table.
 pub(crate) fn run(root: &Path) -> Result<(), String> {
-    if Command::new("valgrind").arg("--version").output().is_err() {
-        return Err("valgrind is not installed, and instructions cannot be counted without it".to_string());
-    }
+    require_valgrind()?;
     for counted in COUNTED {
         let Counted { package, example, operation } = counted;
         let build = ["build", "--release", "--package", package, "--example", example];
@@ -40,6 +38,16 @@ pub(crate) fn run(root: &Path) -> Result<(), String> {
         println!("{:>8.1} instructions: {operation}", difference / MORE as f64);
     }
     Ok(())
+}
+
+/// Nothing else counts instructions.
+pub(crate) fn require_valgrind() -> Result<(), String> {
+    match Command::new("valgrind").arg("--version").output() {
+        Ok(_) => Ok(()),
+        Err(error) => Err(format!(
+            "instructions are counted by valgrind, which does not run ({error}): apt-get install valgrind"
+        )),
+    }
 }
 
 /// The instructions of a whole run.

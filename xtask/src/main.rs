@@ -84,7 +84,9 @@ fn parse(arguments: &[String]) -> Result<Request, String> {
             "--help" | "-h" => return Ok(Request::Help),
             "--all" if !task.longer.is_empty() => all = true,
             other if task.longer.is_empty() => {
-                return Err(format!("`{verb}` takes no arguments, and was given {other:?}"));
+                return Err(format!(
+                    "`{verb}` takes no arguments, and was given {other:?}; the tasks are {choices}"
+                ));
             }
             other => return Err(format!("`{verb}` does not know {other:?}; its only flag is --all")),
         }

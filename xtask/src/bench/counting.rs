@@ -6,6 +6,7 @@ use super::load::Load;
 use super::sample::{self, Sample};
 use super::work::Work;
 use crate::daemons::{self, Proxy, target_dir};
+use crate::instructions::require_valgrind;
 use crate::run::{cargo, status};
 use std::path::Path;
 use std::process::Command;
@@ -27,9 +28,7 @@ const LOADED: Duration = Duration::from_secs(10);
 /// Counts, and prints a line for each work.
 pub(crate) fn instructions(root: &Path, arguments: &[String]) -> Result<(), String> {
     let (copies, works) = parse(arguments)?;
-    if Command::new("valgrind").arg("--version").output().is_err() {
-        return Err("valgrind is not installed, and instructions cannot be counted without it".to_string());
-    }
+    require_valgrind()?;
     let packages = ["--package", "peercache", "--package", "xtask"];
     status(cargo().args(["build", "--release", "--bins"]).args(packages).current_dir(root))?;
     let programs = target_dir(root).join("release");
