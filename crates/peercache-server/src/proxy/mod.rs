@@ -1,13 +1,13 @@
 //! The proxy: memcached's clients are served by a network instead of a store.
 //!
-//! A [`Proxy`] is a set of workers, each a thread with connections of its own to every peer. What one worker
-//! does is a pure machine, the `hub`: it knows sessions and links (`peers`) and no sockets. The modules, in the
-//! order in which a request meets them: `session` holds a client's bytes and the order of its answers, `intake`
-//! takes requests in, `asked` begins one for one key, `parking` and `turns` have it wait where it must, `op`,
-//! `meta` and `dialects` say what is asked of replicas, `ask` asks, `core` hears what they answer, `say`
-//! tells the client. `multigets` (with `many`) and `flush` (with `everywhere`) are requests for more than one
-//! key, `budget` and `patience` bound what they hold, `changing` is a change of the network beneath them all.
-//! `drive` moves the bytes.
+//! A [`Proxy`] is a set of workers, each a thread with connections of its own to every peer. What one
+//! worker does is a pure machine, the `hub`: it knows sessions and links (`peers`) and no sockets. The
+//! modules, in the order in which a request meets them: `session` holds a client's bytes and the order of
+//! its answers, `intake` takes requests in, `asked` begins one for one key, `parking` and `turns` have it
+//! wait where it must, `op`, `meta` and `dialects` say what is asked of replicas, `ask` asks, `core`
+//! hears what they answer, `say` tells the client. `multigets` (with `many`) and `flush` (with
+//! `everywhere`) are requests for more than one key, `budget` and `patience` bound what they hold,
+//! `changing` is a change of the network beneath them all. `drive` moves the bytes.
 
 mod access;
 mod administration;
