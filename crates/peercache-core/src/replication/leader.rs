@@ -7,7 +7,8 @@
 //! is answered after that, never before.
 //!
 //! A leader that may have executed the command decides it: it is never tried elsewhere, because a second
-//! replica would answer from a state that lacks the first one's effect.
+//! replica would answer from a state that lacks the first one's effect. A read that only gives a new expiry
+//! has none that an answer could lack: there the next replica leads, and the first may not be read any more.
 //!
 //! memcached 1.6.18 leaves the old value in place when it refuses `add`, `replace`, `append`, `prepend`,
 //! `cas` and counters, and so does an `append` that would grow over its limit (`NOT_STORED`). A refused `ms`
@@ -18,8 +19,10 @@ use super::{Answer, Ask, Lost, No, Outcome, Positions, Step, Verdict};
 /// What the followers do once the leader has done it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Follow {
-    /// The same, and whoever comes to another result loses the key: counters, `gat`.
+    /// The same, and whoever comes to another result loses the key: counters.
     Same,
+    /// As [`Self::Same`], of a command that done twice is as done once: `gat`.
+    Touch,
     /// They lose the key: commands whose result cannot be compared, such as `append` and `cas`.
     Invalidate,
 }
@@ -57,6 +60,8 @@ pub struct LeaderGather {
     wrong: Positions,
     /// What the leader did.
     led: Option<Outcome>,
+    /// Leaders that were lost and may or may not have done it.
+    lost: Positions,
 }
 
 impl LeaderGather {
@@ -76,6 +81,7 @@ impl LeaderGather {
             right: Positions::NONE,
             wrong: Positions::NONE,
             led: None,
+            lost: Positions::NONE,
         }
     }
 
@@ -107,8 +113,11 @@ impl LeaderGather {
     pub(super) fn expire(&mut self) -> Verdict {
         self.waiting = Positions::NONE;
         match self.stage {
-            Stage::Leader(Some(leader)) => ambiguous(leader),
-            Stage::Leader(None) => unchanged(Answer::Unavailable),
+            Stage::Leader(leader) => {
+                self.lost =
+                    leader.into_iter().fold(self.lost, |lost, leader| lost.union(Positions::only(leader)));
+                self.undone(Answer::Unavailable)
+            }
             Stage::Followers(_) | Stage::Invalidation(_) => self.acknowledged(),
         }
     }
@@ -117,7 +126,7 @@ impl LeaderGather {
         let leader = self.first.lowest().or(self.last.lowest());
         self.stage = Stage::Leader(leader);
         let Some(leader) = leader else {
-            return Step::Settled(unchanged(Answer::Unavailable));
+            return Step::Settled(self.undone(Answer::Unavailable));
         };
         self.first.remove(leader);
         self.last.remove(leader);
@@ -133,14 +142,29 @@ impl LeaderGather {
                 self.live.remove(leader);
                 return self.next_leader();
             }
-            Outcome::Lost(Lost::Ambiguous) => return Step::Settled(ambiguous(leader)),
+            Outcome::Lost(Lost::Ambiguous) => {
+                self.lost.insert(leader);
+                if self.follow != Follow::Touch {
+                    return Step::Settled(self.undone(Answer::Unavailable));
+                }
+                self.live.remove(leader);
+                return self.next_leader();
+            }
             Outcome::NotStored => Answer::No(leader, No::NotStored),
             Outcome::Exists => Answer::No(leader, No::Exists),
             Outcome::NotFound => Answer::No(leader, No::NotFound),
             Outcome::Miss => Answer::Miss,
             Outcome::Refused(refusal) => Answer::Refused(leader, refusal),
         };
-        Step::Settled(unchanged(answer))
+        Step::Settled(self.undone(answer))
+    }
+
+    /// No leader is known to have done it, and its followers have not. Where nobody answers, nobody knows
+    /// about those that were lost.
+    fn undone(&self, answer: Answer) -> Verdict {
+        let is_unknown = answer == Answer::Unavailable && !self.lost.is_empty();
+        let answer = if is_unknown { Answer::Ambiguous(self.lost) } else { answer };
+        Verdict { answer, unreadable: self.lost }
     }
 
     /// The leader has done it: from here on the answer is positive.
@@ -149,7 +173,7 @@ impl LeaderGather {
         self.right.insert(leader);
         let followers = self.live.without(self.right);
         self.wrong = match self.follow {
-            Follow::Same => followers.without(self.comparable),
+            Follow::Same | Follow::Touch => followers.without(self.comparable),
             Follow::Invalidate => followers,
         };
         let followers = followers.without(self.wrong);
@@ -201,14 +225,4 @@ fn agree(led: &Outcome, followed: &Outcome) -> bool {
         (Outcome::Done | Outcome::Hit, Outcome::Done | Outcome::Hit) => true,
         _ => false,
     }
-}
-
-fn unchanged(answer: Answer) -> Verdict {
-    Verdict { answer, unreadable: Positions::NONE }
-}
-
-/// Nobody knows whether the leader has done it; its followers have not.
-fn ambiguous(leader: u8) -> Verdict {
-    let leader: Positions = [leader].into_iter().collect();
-    Verdict { answer: Answer::Ambiguous(leader), unreadable: leader }
 }

@@ -162,6 +162,11 @@ impl Core {
         match &mut slot.work {
             Work::One(one) => {
                 let (topology, position) = (&self.known.topology, token.part as u8);
+                if one.kept == Some(position) {
+                    // Half an answer is none: whoever is asked next may say something else.
+                    one.kept = None;
+                    slot.answer.clear();
+                }
                 let outcome = Outcome::Lost(lost);
                 let step = router::observe(topology, &one.set, &mut one.gather, position, outcome);
                 self.counts.failovers += u64::from(is_next(&step));

@@ -14,8 +14,11 @@ pub(crate) fn op(request: &MetaRequest<'_>) -> MetaOp {
     let flags = request.flags;
     let has_any = |letters: &[u8]| letters.iter().any(|&letter| flags.has(letter));
     let (mode, effect) = match request.verb {
-        // A new expiry goes to every copy.
-        MetaVerb::Get if flags.has(b'T') => (Mode::LeaderThen(Follow::Same), Effect::Decides),
+        // A new expiry goes to every copy. Who wins a lease with it cannot be asked twice.
+        MetaVerb::Get if flags.has(b'T') && has_any(b"NR") => {
+            (Mode::LeaderThen(Follow::Same), Effect::Decides)
+        }
+        MetaVerb::Get if flags.has(b'T') => (Mode::LeaderThen(Follow::Touch), Effect::Decides),
         // Who wins a lease, and what differs from copy to copy, is the leader's to say.
         MetaVerb::Get if has_any(b"NRchlu") => (Mode::Fetch, Effect::Reads),
         MetaVerb::Get => (Mode::Read, Effect::Reads),

@@ -64,7 +64,8 @@ impl Op {
             | Self::Delete
             | Self::Forget(_) => Mode::WriteAll,
             Self::Store { .. } => Mode::LeaderThen(Follow::Invalidate),
-            Self::Count { .. } | Self::GetAndTouch { .. } => Mode::LeaderThen(Follow::Same),
+            Self::Count { .. } => Mode::LeaderThen(Follow::Same),
+            Self::GetAndTouch { .. } => Mode::LeaderThen(Follow::Touch),
             Self::Meta(meta) => meta.mode,
         }
     }

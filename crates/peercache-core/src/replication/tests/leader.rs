@@ -79,6 +79,23 @@ impl LeaderWorld {
         }
     }
 
+    /// Leaders that were asked and lost, and of which nobody knows whether they have done it.
+    fn lost(&self, asked: &Asked) -> Positions {
+        let is_lost = |&&(position, ask, arrives): &&(u8, Ask, bool)| {
+            ask == Ask::Request && (!arrives || self.outcome(position, ask) == Outcome::Lost(Lost::Ambiguous))
+        };
+        asked.iter().filter(is_lost).map(|asked| asked.0).collect()
+    }
+
+    /// Whether the next one is asked when a leader ends so.
+    fn goes_on_after(&self, outcome: &Outcome) -> bool {
+        match outcome {
+            Outcome::Lost(Lost::NotSent) => true,
+            Outcome::Lost(Lost::Ambiguous) => self.follow == Follow::Touch,
+            _ => false,
+        }
+    }
+
     /// Whom it should ask to lead, in turn.
     fn candidates(&self) -> Vec<u8> {
         self.of_kind(&[Kind::Ready]).iter().chain(self.of_kind(&[Kind::Forgot]).iter()).collect()
@@ -110,7 +127,7 @@ fn every_world(visit: impl Fn(&LeaderWorld, Verdict, &Asked)) {
             };
             for outcomes in every_choice(replicas, OUTCOMES.len()).into_iter().filter(asked) {
                 for deletes in every_deletes(replicas) {
-                    for follow in [Follow::Same, Follow::Invalidate] {
+                    for follow in [Follow::Same, Follow::Touch, Follow::Invalidate] {
                         let world = LeaderWorld {
                             follow,
                             kinds: kinds.iter().map(|&kind| KINDS[kind]).collect(),
@@ -155,12 +172,12 @@ fn p15_without_success_nothing_has_changed_and_nobody_loses_anything() {
         if matches!(verdict.answer, Answer::Number(..) | Answer::Ambiguous(_)) {
             return;
         }
-        assert_eq!(verdict.unreadable, Positions::NONE);
+        assert_eq!(verdict.unreadable, world.lost(asked));
         for &(position, ask, arrives) in asked {
             assert_eq!(ask, Ask::Request);
             let outcome = world.outcome(position, ask);
-            let executed = matches!(outcome, Outcome::Number(_) | Outcome::Lost(Lost::Ambiguous));
-            assert!(arrives && !executed, "{verdict:?} {asked:?}");
+            let is_lost = outcome == Outcome::Lost(Lost::Ambiguous) && !world.goes_on_after(&outcome);
+            assert!(arrives && !is_lost && !matches!(outcome, Outcome::Number(_)), "{verdict:?} {asked:?}");
         }
         let said = asked.last().map(|&(position, ask, _)| (position, world.outcome(position, ask)));
         let expected = match said {
@@ -176,12 +193,11 @@ fn p15_without_success_nothing_has_changed_and_nobody_loses_anything() {
 #[test]
 fn p17_a_command_that_may_have_been_executed_is_not_tried_elsewhere() {
     every_world(|world, verdict, asked| {
-        let open = |&&(position, ask, arrives): &&(u8, Ask, bool)| {
-            ask == Ask::Request
-                && (!arrives || world.outcome(position, ask) == Outcome::Lost(Lost::Ambiguous))
-        };
-        match asked.iter().find(open) {
-            Some(&(position, ..)) => {
+        if world.follow == Follow::Touch {
+            return;
+        }
+        match world.lost(asked).lowest() {
+            Some(position) => {
                 assert_eq!(verdict.answer, Answer::Ambiguous(set_of(&[position])));
                 assert_eq!(verdict.unreadable, set_of(&[position]));
                 assert_eq!(asked.last().map(|last| last.0), Some(position), "{asked:?}");
@@ -192,13 +208,30 @@ fn p17_a_command_that_may_have_been_executed_is_not_tried_elsewhere() {
 }
 
 #[test]
+fn p15_a_touching_read_is_tried_elsewhere_and_whoever_was_lost_is_not_read() {
+    every_world(|world, verdict, asked| {
+        if world.follow != Follow::Touch {
+            return;
+        }
+        let lost = world.lost(asked);
+        assert!(lost.without(verdict.unreadable).is_empty(), "{verdict:?} {asked:?}");
+        // Only where nobody else answered is it an error.
+        let is_unknown = matches!(verdict.answer, Answer::Ambiguous(_));
+        let is_heard = |&(position, ask, arrives): &(u8, Ask, bool)| {
+            ask == Ask::Request && arrives && !matches!(world.outcome(position, ask), Outcome::Lost(_))
+        };
+        assert_eq!(is_unknown, !lost.is_empty() && !asked.iter().any(is_heard), "{verdict:?} {asked:?}");
+    });
+}
+
+#[test]
 fn p15_the_first_that_can_be_read_leads_and_one_that_has_forgotten_only_when_nobody_else_can() {
     every_world(|world, _, asked| {
         let led: Vec<u8> =
             asked.iter().filter(|asked| asked.1 == Ask::Request).map(|asked| asked.0).collect();
         let candidates = world.candidates();
         assert_eq!(led, candidates[..led.len()]);
-        let failed = |position: &u8| world.outcome(*position, Ask::Request) == Outcome::Lost(Lost::NotSent);
+        let failed = |position: &u8| world.goes_on_after(&world.outcome(*position, Ask::Request));
         assert!(led.iter().rev().skip(1).all(failed), "{asked:?}");
         let gave_up = asked.len() == led.len() && asked.iter().all(|asked| asked.2) && led.iter().all(failed);
         assert!(!gave_up || led.len() == candidates.len(), "{asked:?}");
@@ -209,7 +242,7 @@ fn p15_the_first_that_can_be_read_leads_and_one_that_has_forgotten_only_when_nob
 fn p15_followers_do_the_same_or_lose_the_key_as_the_command_wants() {
     every_world(|world, _, asked| {
         for (position, ..) in asked.iter().filter(|asked| asked.1 == Ask::Follow) {
-            assert_eq!(world.follow, Follow::Same);
+            assert_ne!(world.follow, Follow::Invalidate);
             let kind = world.kinds[usize::from(*position)];
             assert!(kind == Kind::Ready || kind == Kind::Forgot, "its result says nothing");
         }
@@ -233,7 +266,7 @@ fn a_leader_that_stored_takes_the_followers_copies() {
 
 #[test]
 fn a_value_that_was_read_and_touched_is_the_leaders_and_its_followers_are_touched() {
-    let mut gather = led(Follow::Same);
+    let mut gather = led(Follow::Touch);
     assert_eq!(gather.observe(0, Outcome::Hit), Step::Ask(set_of(&[1]), Ask::Follow));
     let verdict = Verdict { answer: Answer::Hit(0), unreadable: Positions::NONE };
     assert_eq!(gather.observe(1, Outcome::Miss), Step::Settled(verdict));

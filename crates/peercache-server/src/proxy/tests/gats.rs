@@ -86,3 +86,34 @@ fn a_gat_of_large_values_waits_for_its_client() {
     stage.serve(100_000);
     assert!(stage.told(client) == answer);
 }
+
+/// Two peers with copies of a key whose leader is the first, and a client that has asked for it.
+fn led_by_the_first(asked: &str) -> (Stage, u32, String) {
+    let mut stage = Stage::of(2, 2);
+    let (client, key) = (stage.client(), stage.keys_of(0, 1).remove(0));
+    stage.says(client, &format!("{asked} {key}\r\n"));
+    assert_eq!(stage.sent(0), format!("{asked} {key}\r\n"));
+    (stage, client, key)
+}
+
+#[test]
+fn p15_a_gat_whose_leader_is_lost_is_answered_by_the_next() {
+    let (mut stage, client, key) = led_by_the_first("gat 9");
+    stage.lose(0);
+    assert_eq!(stage.sent(1), format!("gat 9 {key}\r\n"));
+    let answer = value(&key, 10) + "END\r\n";
+    stage.answers(1, &answer);
+    assert_eq!(stage.told(client), answer);
+    assert!(!stage.cell(0).state().is_readable(), "nobody knows whether it has touched the item");
+}
+
+#[test]
+fn p20_of_half_an_answer_nothing_is_told_when_the_next_has_nothing() {
+    for asked in ["gat 9", "get"] {
+        let (mut stage, client, key) = led_by_the_first(asked);
+        stage.answers(0, &value(&key, 10));
+        stage.lose(0);
+        stage.answers(1, "END\r\n");
+        assert_eq!(stage.told(client), "END\r\n", "{asked}");
+    }
+}
