@@ -4,11 +4,11 @@
 use crate::stream::{Step, every_cut_is_no_cut};
 use peercache_core::key::{KEY_BYTES_MAX, Key};
 use peercache_core::protocol::memcached::request::{
-    Decoded, Limits, MetaKey, MetaRequest, Refused, Request, decode,
+    Decoded, Limits, MetaKey, MetaLetters, MetaRequest, Refused, Request, decode,
 };
 
 /// Small, so that values that are too large are not rare.
-const LIMITS: Limits = Limits { value_bytes_max: 200 };
+const LIMITS: Limits = Limits { value_bytes_max: 200, letters: MetaLetters::Current };
 
 /// Bytes that still belong to a refused request.
 #[derive(Default)]

@@ -1,36 +1,31 @@
 //! What the store counts, under the names that memcached's `stats` gives it.
 
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-
-/// Declares every counter once: its cell, its value, its reset.
+/// Declares every counter once: its name, and how two are added.
 macro_rules! counters {
     ($($(#[$doc:meta])* $name:ident),* $(,)?) => {
-        /// The counters, shared by all threads.
-        #[derive(Debug, Default)]
-        pub(crate) struct Counters {
-            $(pub(crate) $name: Counter,)*
-        }
-
         /// What was counted since the start or the last reset, and what there is now.
         #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
         #[non_exhaustive]
         pub struct CounterValues {
             $($(#[$doc])* pub $name: u64,)*
-            /// Items in memory, dead ones that were not removed yet included.
+            /// Items in memory, expired ones that were not removed yet included.
             pub curr_items: u64,
-            /// Bytes that they take, keys and overhead included.
+            /// Bytes that they take, keys and headers included.
             pub bytes: u64,
+            /// Bytes of memory that are in use or were, tables included: what the limit is about.
+            pub held_bytes: u64,
             /// The most bytes they may take.
             pub limit_maxbytes: u64,
         }
 
-        impl Counters {
-            pub(crate) fn read(&self) -> CounterValues {
-                CounterValues { $($name: self.$name.0.load(Relaxed),)* ..CounterValues::default() }
-            }
-
-            pub(crate) fn reset(&self) {
-                $(self.$name.0.store(0, Relaxed);)*
+        impl CounterValues {
+            /// Adds what was counted elsewhere.
+            pub(crate) fn add(&mut self, other: &Self) {
+                $(self.$name += other.$name;)*
+                self.curr_items += other.curr_items;
+                self.bytes += other.bytes;
+                self.held_bytes += other.held_bytes;
+                self.limit_maxbytes += other.limit_maxbytes;
             }
         }
     };
@@ -41,8 +36,6 @@ counters! {
     cmd_get,
     /// Values that clients tried to store.
     cmd_set,
-    /// `flush_all` commands.
-    cmd_flush,
     /// Keys whose expiry clients tried to change.
     cmd_touch,
     /// Keys that `get` found.
@@ -51,8 +44,6 @@ counters! {
     get_misses,
     /// Keys that `get` found expired.
     get_expired,
-    /// Keys that `get` found flushed.
-    get_flushed,
     /// Keys that were deleted.
     delete_hits,
     /// Keys that could not be deleted: they were not there.
@@ -79,20 +70,14 @@ counters! {
     total_items,
     /// Items that had to make room.
     evictions,
-    /// Dead items whose memory was taken back.
+    /// Evicted items that nobody had read.
+    evicted_unfetched,
+    /// Expired items whose memory was taken back.
     reclaimed,
+    /// Expired items that nobody had read.
+    expired_unfetched,
     /// Values refused because they were over the item limit.
     store_too_large,
     /// Values refused because there was no room.
     store_no_memory,
-}
-
-/// One counter.
-#[derive(Debug, Default)]
-pub(crate) struct Counter(AtomicU64);
-
-impl Counter {
-    pub(crate) fn add_one(&self) {
-        self.0.fetch_add(1, Relaxed);
-    }
 }

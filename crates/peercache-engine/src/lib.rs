@@ -4,16 +4,21 @@
 //! bounded amount of memory, shared by threads. It opens no sockets and reads no clock: the time is an
 //! argument of every operation, in whole seconds, as the protocol counts.
 //!
-//! [`Store`] · [`Now`] · [`Counters`](CounterValues)
+//! From the outside in: [`Store`] deals keys to shards, each with a lock; a shard is a `table` that finds
+//! items, a `memory` log that holds them, and a `ghost` that remembers who has gone.
 
 mod counters;
-mod item;
-mod room;
+mod ghost;
+mod memory;
+mod shard;
 mod store;
+mod table;
 mod time;
-mod watermark;
 
 pub use counters::CounterValues;
-pub use item::{Item, item_bytes};
-pub use store::{Counted, ItemInfo, New, Options, Store, Stored, WhenFull};
-pub use time::Now;
+pub use memory::{Value, item_bytes};
+pub use store::{
+    Count, Counted, Cursor, Delete, Deleted, Hit, Item, Lease, Options, Put, Read, Recache, Store, Stored,
+    WhenFull, Written,
+};
+pub use time::{Death, Now};

@@ -1,8 +1,7 @@
 //! A store that is full, and a store that many threads use at once.
 
-use peercache_core::key::Key;
 use peercache_core::protocol::memcached::request::{CountVerb, StoreVerb};
-use peercache_engine::{Counted, New, Now, Options, Store, Stored, WhenFull};
+use peercache_engine::{Count, Counted, Now, Options, Put, Store, Stored, WhenFull};
 use std::num::NonZeroU64;
 use std::sync::Barrier;
 use std::thread;
@@ -12,23 +11,23 @@ const MIB: u64 = 1 << 20;
 
 fn store_of(memory_bytes: u64, when_full: WhenFull) -> Store {
     let memory_bytes = NonZeroU64::new(memory_bytes).expect("a test's store has room");
-    Store::new(Options { memory_bytes, item_bytes_max: 1 << 20, when_full })
+    Store::new(Options { memory_bytes, item_bytes_max: 1 << 20, when_full }, NOW)
 }
 
-fn checked(key: &str) -> Key<'_> {
-    Key::new(key.as_bytes()).expect("a test's keys are short words")
-}
-
-fn set(store: &Store, key: &str, value: &[u8]) -> Stored {
+fn set(store: &Store, key: &str, value: &[u8]) -> bool {
     write(store, StoreVerb::Set, key, value)
 }
 
-fn write(store: &Store, verb: StoreVerb, key: &str, value: &[u8]) -> Stored {
-    store.store(verb, checked(key), New { flags: 0, exptime: 0, value }, NOW)
+fn write(store: &Store, verb: StoreVerb, key: &str, value: &[u8]) -> bool {
+    matches!(store.store(key.as_bytes(), &Put::classic(verb, 0, 0, value), NOW), Stored::Stored(_))
+}
+
+fn get(store: &Store, key: &str) -> Option<Vec<u8>> {
+    store.get(key.as_bytes(), NOW, |item| item.value().to_vec())
 }
 
 fn has(store: &Store, key: &str) -> bool {
-    store.get(checked(key), NOW).is_some()
+    get(store, key).is_some()
 }
 
 #[test]
@@ -38,12 +37,12 @@ fn bytes_are_never_above_the_limit() {
     for n in 0..4_000usize {
         // Lengths from 0 to 1,000,000, mixed.
         let length = (n * 7_919) % if n % 50 == 0 { 1_000_000 } else { 9_000 };
-        assert_eq!(set(&store, &format!("key-{n}"), &big[..length]), Stored::Stored);
+        assert!(set(&store, &format!("key-{n}"), &big[..length]));
         if n % 3 == 0 {
             write(&store, StoreVerb::Append, &format!("key-{}", n / 2), &big[..length / 2]);
         }
         let counters = store.counters();
-        assert!(counters.bytes <= counters.limit_maxbytes, "{counters:?}");
+        assert!(counters.held_bytes <= counters.limit_maxbytes, "{counters:?}");
     }
     assert!(store.counters().evictions > 0);
 }
@@ -67,8 +66,7 @@ fn what_is_read_often_survives_a_scan() {
 fn a_store_that_must_not_evict_refuses() {
     let store = store_of(2 * MIB, WhenFull::Refuse);
     let value = [b'v'; 10_000];
-    let stored =
-        (0..1_000).take_while(|n| set(&store, &format!("key-{n}"), &value) == Stored::Stored).count();
+    let stored = (0..1_000).take_while(|n| set(&store, &format!("key-{n}"), &value)).count();
     assert!((150..=210).contains(&stored), "{stored} values of 10,000 bytes in 2 MiB");
     assert!((0..stored).all(|n| has(&store, &format!("key-{n}"))), "nothing had to go");
     let counters = store.counters();
@@ -80,7 +78,9 @@ fn a_store_that_must_not_evict_refuses() {
 fn a_value_that_no_shard_has_room_for_is_refused_and_not_lost_silently() {
     let store = store_of(MIB, WhenFull::Evict);
     set(&store, "key", b"old");
-    assert_eq!(set(&store, "key", &vec![b'v'; (1 << 20) - 500]), Stored::OutOfMemory);
+    let value = vec![b'v'; (1 << 20) - 500];
+    let put = Put::classic(StoreVerb::Set, 0, 0, &value);
+    assert_eq!(store.store(b"key", &put, NOW), Stored::OutOfMemory);
     assert!(!has(&store, "key"), "the old value must not look current");
 }
 
@@ -93,12 +93,11 @@ fn counters_are_exact_and_adds_have_one_winner_under_many_threads() {
     let barrier = Barrier::new(threads);
     let work = || {
         barrier.wait();
-        let key = checked("counter");
+        let incr = Count::classic(CountVerb::Incr, 1);
         let mut won = 0;
         for round in 0..rounds {
-            assert!(matches!(store.count(CountVerb::Incr, key, 1, NOW), Counted::Value(_)));
-            won +=
-                usize::from(write(&store, StoreVerb::Add, &format!("add-{round}"), b"x") == Stored::Stored);
+            assert!(matches!(store.count(b"counter", &incr, NOW), Counted::Counted { .. }));
+            won += usize::from(write(&store, StoreVerb::Add, &format!("add-{round}"), b"x"));
             write(&store, StoreVerb::Append, "list", b".");
         }
         won
@@ -108,23 +107,20 @@ fn counters_are_exact_and_adds_have_one_winner_under_many_threads() {
         threads.into_iter().map(|thread| thread.join().unwrap()).sum()
     });
     assert_eq!(won, rounds, "each add succeeded once");
-    let counter = store.get(checked("counter"), NOW).unwrap();
-    assert_eq!(counter.value(), (threads * rounds).to_string().as_bytes());
-    let list = store.get(checked("list"), NOW).unwrap();
-    assert_eq!(list.value().len(), threads * rounds);
+    assert_eq!(get(&store, "counter").unwrap(), (threads * rounds).to_string().as_bytes());
+    assert_eq!(get(&store, "list").unwrap().len(), threads * rounds);
 }
 
 #[test]
 fn one_cas_of_a_version_wins() {
     let store = store_of(16 * MIB, WhenFull::Evict);
-    let key = checked("key");
     for _ in 0..200 {
         set(&store, "key", b"0");
-        let version = store.inspect(key, NOW).unwrap().version;
+        let version = store.inspect(b"key", NOW, |item| item.version()).unwrap();
         let barrier = Barrier::new(4);
         let attempt = || {
             barrier.wait();
-            write(&store, StoreVerb::Cas(version), "key", b"1") == Stored::Stored
+            write(&store, StoreVerb::Cas(version), "key", b"1")
         };
         let wins = thread::scope(|scope| {
             let threads: Vec<_> = (0..4).map(|_| scope.spawn(attempt)).collect();
@@ -137,7 +133,7 @@ fn one_cas_of_a_version_wins() {
 #[test]
 fn what_is_counted_before_a_flush_does_not_survive_it() {
     let store = store_of(16 * MIB, WhenFull::Evict);
-    let key = checked("counter");
+    let incr = Count::classic(CountVerb::Incr, 1);
     for _ in 0..300 {
         set(&store, "counter", b"1000");
         let barrier = Barrier::new(3);
@@ -146,13 +142,13 @@ fn what_is_counted_before_a_flush_does_not_survive_it() {
                 scope.spawn(|| {
                     barrier.wait();
                     for _ in 0..20 {
-                        store.count(CountVerb::Incr, key, 1, NOW);
+                        store.count(b"counter", &incr, NOW);
                     }
                 });
             }
             barrier.wait();
             store.flush_all(0, NOW);
-            assert!(set(&store, "after", b"1") == Stored::Stored && has(&store, "after"));
+            assert!(set(&store, "after", b"1") && has(&store, "after"));
         });
         assert!(!has(&store, "counter"), "a counter lived through a flush");
         assert!(has(&store, "after"));

@@ -5,6 +5,7 @@ use crate::options::Options;
 use peercache_engine::{Now, Store};
 use std::num::NonZeroU64;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use tokio::sync::Notify;
 
@@ -20,6 +21,8 @@ pub struct Engine {
     pub(crate) gauges: Arc<Gauges>,
     /// Told when a client stops the engine.
     pub(crate) stop: Notify,
+    flushes: AtomicU64,
+    metas: AtomicU64,
     started: Instant,
     started_unix_s: u64,
 }
@@ -29,16 +32,19 @@ impl Engine {
     #[must_use]
     pub fn new(options: Options) -> Self {
         let memory_bytes = NonZeroU64::from(options.memory_mb).saturating_mul(BYTES_PER_MB);
-        let store = Store::new(peercache_engine::Options {
+        let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let store_options = peercache_engine::Options {
             memory_bytes,
             item_bytes_max: options.item_bytes_max,
             when_full: options.when_full,
-        });
-        let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        };
+        let store = Store::new(store_options, Now { unix_s: since_1970.as_secs() });
         Self {
             store,
             options,
             gauges: Arc::default(),
+            flushes: AtomicU64::new(0),
+            metas: AtomicU64::new(0),
             stop: Notify::new(),
             started: Instant::now(),
             started_unix_s: since_1970.as_secs(),
@@ -50,6 +56,35 @@ impl Engine {
     #[must_use]
     pub fn now(&self) -> Now {
         Now { unix_s: self.started_unix_s + self.uptime_s() }
+    }
+
+    /// Lets everything go, as [`Store::flush_all`] does, and counts that.
+    pub(crate) fn flush_all(&self, exptime: i64, now: Now) {
+        self.flushes.fetch_add(1, Relaxed);
+        self.store.flush_all(exptime, now);
+    }
+
+    /// How often clients let everything go.
+    pub(crate) fn flushes(&self) -> u64 {
+        self.flushes.load(Relaxed)
+    }
+
+    /// Counts a look at what is known of an item.
+    pub(crate) fn count_meta(&self) {
+        self.metas.fetch_add(1, Relaxed);
+    }
+
+    /// How often clients looked at what is known of an item.
+    pub(crate) fn metas(&self) -> u64 {
+        self.metas.load(Relaxed)
+    }
+
+    /// Starts all that is counted from 0 again.
+    pub(crate) fn reset_counters(&self) {
+        self.store.reset_counters();
+        self.gauges.reset();
+        self.flushes.store(0, Relaxed);
+        self.metas.store(0, Relaxed);
     }
 
     /// Seconds since the start.

@@ -6,8 +6,7 @@
 
 use crate::engine::Engine;
 use crate::execute::{self, Done};
-use peercache_core::key::Key;
-use peercache_core::protocol::memcached::request::{Decoded, Limits, decode};
+use peercache_core::protocol::memcached::request::{Decoded, Limits, MetaLetters, decode};
 use peercache_core::protocol::memcached::response;
 use peercache_engine::Now;
 
@@ -92,7 +91,7 @@ impl Session {
 
     /// Answers the request at the start of `input`.
     fn answer(&mut self, engine: &Engine, input: &[u8], now: Now, out: &mut Vec<u8>) -> Turn {
-        let limits = Limits { value_bytes_max: engine.options.item_bytes_max };
+        let limits = Limits { value_bytes_max: engine.options.item_bytes_max, letters: MetaLetters::Current };
         match decode(input, &limits) {
             Decoded::Incomplete { bytes_needed } => {
                 self.bytes_needed = bytes_needed;
@@ -112,8 +111,7 @@ impl Session {
             }
             Decoded::Refused(refused) => {
                 if let Some(key) = refused.forget {
-                    // Bytes that are no plain key name nothing that is stored here.
-                    let _ = Key::new(key.placement().as_ref()).map(|key| engine.store.forget(key));
+                    engine.store.forget(key.placement().as_ref(), now);
                 }
                 if let Some(answer) = refused.answer {
                     response::line(out, answer.as_bytes());

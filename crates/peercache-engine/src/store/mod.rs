@@ -1,37 +1,43 @@
 //! The store: every operation of memcached on a bounded set of items.
 //!
-//! Readers take one lock of one shard. Writers of a key take turns by a lock of that key's stripe, which
-//! makes every read-modify-write atomic; the cache below has an entry operation of its own, but growing an
-//! item in it does not make room for the growth.
+//! Keys are dealt to shards by their hash, and each operation happens under the lock of one shard, so it is
+//! atomic, and two threads rarely meet. A value is copied in and out under that lock: nobody ever holds a
+//! piece of the store, so nothing is counted and nothing is freed late.
 //!
-//! Invariant: bytes are never above the limit. Expired and flushed items are never handed out; they are
-//! removed when somebody meets them, or by [`Store::reclaim`].
+//! Keys are 1 to 250 bytes of any kind: what the protocol allows in a key is the protocol's affair.
 
-use crate::counters::{CounterValues, Counters};
-use crate::item::Item;
-use crate::room::{self, Items};
-use crate::time::Now;
-use crate::watermark::Watermark;
-use peercache_core::key::Key;
-use quick_cache::DefaultHashBuilder;
-use std::hash::BuildHasher;
+use crate::counters::CounterValues;
+use crate::shard::{Hashed, Hasher, Room, Shard, segment_bytes};
+use crate::time::{Death, Now};
+use std::collections::hash_map::RandomState;
+use std::hash::{BuildHasher, Hasher as _};
 use std::num::NonZeroU64;
 use std::ops::ControlFlow;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 mod count;
+mod delete;
+mod item;
+mod list;
 mod read;
 mod write;
 
-pub use count::Counted;
-pub use read::ItemInfo;
-pub use write::{New, Stored};
+pub use count::{Count, Counted};
+pub use delete::{Delete, Deleted};
+pub use item::Item;
+pub use list::Cursor;
+pub use read::{Hit, Lease, Read, Recache};
+pub use write::{Put, Stored, Written};
 
-/// How many locks the keys' writers share; a power of two.
-const STRIPES: usize = 256;
+/// The most shards, each with a lock of its own.
+const SHARDS_MAX: u64 = 64;
 
-/// After how many items [`Store::reclaim`] asks whether to go on.
-const RECLAIM_STEP: usize = 256;
+/// A shard has room for at least so many of the largest items, so that one of them does not empty it.
+const LARGEST_ITEMS_PER_SHARD_MIN: u64 = 8;
+
+/// Versions of a new store begin behind those that an earlier process can have given: so many for each second
+/// since 1970. What is left below 2^53, where some clients' numbers end, lasts for centuries.
+const VERSIONS_PER_SECOND: u64 = 1 << 20;
 
 /// What to do when there is no room for a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,7 +51,7 @@ pub enum WhenFull {
 /// How a store is set up.
 #[derive(Debug, Clone, Copy)]
 pub struct Options {
-    /// The most bytes that items take, keys and overhead included.
+    /// The most bytes that it takes: items, keys, tables and what it needs to move items.
     pub memory_bytes: NonZeroU64,
     /// The largest item, in bytes as memcached counts them ([`crate::item_bytes`]).
     pub item_bytes_max: usize,
@@ -56,102 +62,114 @@ pub struct Options {
 /// A bounded set of items, shared by threads.
 #[derive(Debug)]
 pub struct Store {
-    items: Items,
-    counters: Arc<Counters>,
-    watermark: Watermark,
-    stripes: Box<[Mutex<()>]>,
-    stripe_hasher: DefaultHashBuilder,
-    /// Held by a writer while it finds out whether there is room; only where nothing makes room.
-    room: Mutex<()>,
-    heaviest: u64,
-    options: Options,
+    /// A power of two of them.
+    shards: Box<[Padded]>,
+    hasher: Hasher,
+    item_bytes_max: usize,
 }
+
+/// A shard on cache lines of its own: neighbours must not wait for each other's locks.
+#[derive(Debug)]
+#[repr(align(128))]
+struct Padded(Mutex<Shard>);
 
 impl Store {
     /// An empty store.
     #[must_use]
-    pub fn new(options: Options) -> Self {
-        let counters = Arc::<Counters>::default();
-        let items = room::items(&options, &counters);
-        Self {
-            heaviest: room::heaviest(&items),
-            items,
-            counters,
-            watermark: Watermark::new(),
-            stripes: (0..STRIPES).map(|_| Mutex::default()).collect(),
-            stripe_hasher: DefaultHashBuilder::default(),
-            room: Mutex::default(),
-            options,
-        }
+    pub fn new(options: Options, now: Now) -> Self {
+        let count = shards(options.memory_bytes.get(), options.item_bytes_max);
+        let bytes_max = usize::try_from(options.memory_bytes.get() / count).unwrap_or(usize::MAX);
+        let hasher = Hasher(RandomState::new().build_hasher().finish());
+        let shard = |_| {
+            let room = Room::new(bytes_max, options.when_full);
+            Padded(Mutex::new(Shard::new(room, hasher, now.unix_s * VERSIONS_PER_SECOND)))
+        };
+        Self { shards: (0..count).map(shard).collect(), hasher, item_bytes_max: options.item_bytes_max }
     }
 
-    /// How it was set up.
-    #[must_use]
-    pub const fn options(&self) -> &Options {
-        &self.options
-    }
-
-    /// Makes everything that is there a miss, now or when `exptime` has come (memcached's expiry; 0 and below
-    /// is now). What is stored after this returned lives, even within the same second.
+    /// Lets everything go, now or when `exptime` has come (memcached's expiry; 0 and below is now). What is
+    /// stored after this returned lives, even within the same second.
     pub fn flush_all(&self, exptime: i64, now: Now) {
-        self.counters.cmd_flush.add_one();
-        self.watermark.flush(exptime, now);
+        let death = Death::of(exptime.max(0), now);
+        self.shards.iter().for_each(|shard| shard.begin(now).flush(death, now));
+    }
+
+    /// Changes how much memory it may take; it takes no more than that when this returns. How the keys are
+    /// dealt does not change, so very little of it may be too little for the largest items.
+    pub fn set_memory_bytes(&self, memory_bytes: NonZeroU64, now: Now) {
+        let bytes_max = memory_bytes.get() / self.shards.len() as u64;
+        let bytes_max = usize::try_from(bytes_max).unwrap_or(usize::MAX);
+        self.shards.iter().for_each(|shard| shard.begin(now).set_bytes_max(bytes_max, now));
     }
 
     /// What was counted, and what there is.
     #[must_use]
     pub fn counters(&self) -> CounterValues {
-        CounterValues {
-            curr_items: self.items.len() as u64,
-            bytes: self.items.weight(),
-            limit_maxbytes: self.options.memory_bytes.get(),
-            ..self.counters.read()
-        }
+        let mut sum = CounterValues::default();
+        self.shards.iter().for_each(|shard| sum.add(&shard.lock().counters()));
+        sum
     }
 
     /// Starts counting from 0 again.
     pub fn reset_counters(&self) {
-        self.counters.reset();
+        self.shards.iter().for_each(|shard| shard.lock().counters = CounterValues::default());
     }
 
-    /// Removes dead items, wherever they are. It holds no lock for longer than one item, and calls `pause`
-    /// between steps, which may wait there, or break it off.
+    /// Takes back the memory of items that have expired. It holds no lock for longer than one segment takes,
+    /// and calls `pause` between steps, which may wait there, or break it off.
     pub fn reclaim(&self, now: Now, mut pause: impl FnMut() -> ControlFlow<()>) {
-        for (visited, (key, item)) in self.items.iter().enumerate() {
-            if self.is_dead(&item, now) {
-                self.remove_dead(&key, &item);
+        for shard in &self.shards {
+            let mut next = Some(0);
+            while let Some(from) = next {
+                next = shard.lock().reclaim(from, now);
+                if pause().is_break() {
+                    return;
+                }
             }
-            if visited % RECLAIM_STEP == RECLAIM_STEP - 1 && pause().is_break() {
-                return;
-            }
         }
     }
 
-    fn is_dead(&self, item: &Item, now: Now) -> bool {
-        item.is_expired(now) || self.watermark.is_flushed(item.version(), now)
+    /// The shard of a key, to oneself.
+    #[inline]
+    fn shard<'a>(&self, key: &'a [u8], now: Now) -> (MutexGuard<'_, Shard>, Hashed<'a>) {
+        let hash = self.hasher.hash(key);
+        // The top bits; a table uses those at the other end.
+        let shard = (hash >> 32) as usize >> (32 - self.shards.len().trailing_zeros());
+        (self.shards[shard].begin(now), Hashed { key, hash })
+    }
+}
+
+impl Padded {
+    /// No operation panics half-way unless memory runs out, and then the process ends.
+    fn lock(&self) -> MutexGuard<'_, Shard> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Removes `item` unless another has taken its place.
-    fn remove_dead(&self, key: &[u8], item: &Arc<Item>) {
-        if self.items.remove_if(key, |found| Arc::ptr_eq(found, item)).is_some() {
-            self.counters.reclaimed.add_one();
-        }
+    fn begin(&self, now: Now) -> MutexGuard<'_, Shard> {
+        let mut shard = self.lock();
+        shard.begin(now);
+        shard
     }
+}
 
-    /// The living item of `key`, without counting it as read.
-    fn peek(&self, key: Key<'_>, now: Now) -> Option<Arc<Item>> {
-        let item = self.items.peek(key.as_bytes())?;
-        if self.is_dead(&item, now) {
-            self.remove_dead(key.as_bytes(), &item);
-            return None;
-        }
-        Some(item)
-    }
+/// How many shards for so much memory: a power of two.
+fn shards(memory_bytes: u64, item_bytes_max: usize) -> u64 {
+    let largest = segment_bytes(usize::MAX).max(item_bytes_max) as u64;
+    let most = (memory_bytes / (largest * LARGEST_ITEMS_PER_SHARD_MIN)).clamp(1, SHARDS_MAX);
+    // The largest power of two that is not above it.
+    1 << most.ilog2()
+}
 
-    /// Keeps other writers of `key` away. No writer panics while it holds this, and nothing is inside.
-    fn lock_writers(&self, key: Key<'_>) -> MutexGuard<'_, ()> {
-        let hash = self.stripe_hasher.hash_one(key.as_bytes());
-        let stripe = usize::try_from(hash >> 32).unwrap_or_default() % STRIPES;
-        self.stripes[stripe].lock().unwrap_or_else(PoisonError::into_inner)
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shards_are_many_but_large_enough_for_the_largest_items() {
+        let (mib, gib) = (1 << 20, 1 << 30);
+        assert_eq!(shards(mib, 1 << 20), 1);
+        assert_eq!(shards(64 * mib, 1 << 20), 8);
+        assert_eq!(shards(64 * mib, 1 << 10), 64);
+        assert_eq!(shards(100 * gib, 1 << 20), 64);
     }
 }

@@ -1,33 +1,60 @@
-//! Storing and deleting.
+//! Storing.
 
-use super::{Store, WhenFull};
-use crate::item::{Item, item_bytes};
-use crate::room;
-use crate::time::{Now, dies_at};
-use peercache_core::key::Key;
+use super::Store;
+use crate::memory::{Header, Marks, Place, item_bytes};
+use crate::shard::{Hashed, Shard, Write};
+use crate::time::{Death, Now};
 use peercache_core::protocol::memcached::request::StoreVerb;
-use std::sync::{Arc, PoisonError};
 
-/// A value to be stored.
+/// A value to be stored, and how.
 #[derive(Debug, Clone, Copy)]
-pub struct New<'a> {
+pub struct Put<'a> {
+    /// On which condition.
+    pub verb: StoreVerb,
     /// Opaque; comes back with the value.
     pub flags: u32,
-    /// memcached's expiry: 0 is never, up to 30 days relative seconds, beyond that a Unix date, below 0 at
-    /// once.
+    /// memcached's expiry, see [`Death::of`].
     pub exptime: i64,
     /// The bytes.
     pub value: &'a [u8],
+    /// For an append or prepend: what is there must have this version.
+    pub compare: Option<u64>,
+    /// For an append or prepend: where nothing is, store the value alone, with this expiry.
+    pub vivify: Option<i64>,
+    /// For a `cas`: a value that is older than what is there is taken, and marked as stale.
+    pub takes_stale: bool,
+    /// The version that it gets; none is one of the store's own.
+    pub version: Option<u64>,
+    /// Whether the key is any bytes, which clients write as base64.
+    pub packed_key: bool,
+}
+
+impl<'a> Put<'a> {
+    /// What a classic command asks for.
+    #[must_use]
+    pub const fn classic(verb: StoreVerb, flags: u32, exptime: i64, value: &'a [u8]) -> Self {
+        Self {
+            verb,
+            flags,
+            exptime,
+            value,
+            compare: None,
+            vivify: None,
+            takes_stale: false,
+            version: None,
+            packed_key: false,
+        }
+    }
 }
 
 /// What became of a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stored {
     /// It is there.
-    Stored,
+    Stored(Written),
     /// It is not: something was there for `add`, or nothing for `replace`, `append`, `prepend`.
     NotStored,
-    /// It is not: `cas` found another version.
+    /// It is not: another version was found than was to be.
     Exists,
     /// It is not: `cas` found nothing.
     NotFound,
@@ -37,109 +64,150 @@ pub enum Stored {
     OutOfMemory,
 }
 
-impl Store {
-    /// Stores a value, if what is there lets `verb` do so.
-    pub fn store(&self, verb: StoreVerb, key: Key<'_>, new: New<'_>, now: Now) -> Stored {
-        if item_bytes(key.as_bytes().len(), new.value.len(), new.flags) > self.options.item_bytes_max {
-            return self.too_large(verb, key);
-        }
-        self.counters.cmd_set.add_one();
-        let _writers = self.lock_writers(key);
-        // Before looking at what is there: see the watermark's invariant.
-        let version = self.watermark.next_version(now);
-        let old = if verb == StoreVerb::Set { None } else { self.peek(key, now) };
-        let (flags, dies_at_s, value) = match (verb, &old) {
-            (StoreVerb::Set, _) | (StoreVerb::Add, None) | (StoreVerb::Replace, Some(_)) => {
-                (new.flags, dies_at(new.exptime, now), Box::from(new.value))
-            }
-            (StoreVerb::Cas(expected), Some(old)) if old.version() == expected => {
-                self.counters.cas_hits.add_one();
-                (new.flags, dies_at(new.exptime, now), Box::from(new.value))
-            }
-            (StoreVerb::Append, Some(old)) => (old.flags(), old.dies_at_s(), joined(old.value(), new.value)),
-            (StoreVerb::Prepend, Some(old)) => (old.flags(), old.dies_at_s(), joined(new.value, old.value())),
-            (verb, _) => return self.not_stored(verb, key, old.is_some()),
-        };
-        if item_bytes(key.as_bytes().len(), value.len(), flags) > self.options.item_bytes_max {
-            // Only what was joined gets here. memcached has no other answer to this.
-            return Stored::NotStored;
-        }
-        let item = Item::new(value, flags, version, dies_at_s, now);
-        if !self.put(key, item) {
-            return self.no_room(verb, key);
-        }
-        self.counters.total_items.add_one();
-        Stored::Stored
-    }
+/// What is there after a write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Written {
+    /// The version of the item.
+    pub version: u64,
+    /// The length of its value, in bytes.
+    pub value_bytes: usize,
+}
 
-    /// Deletes an item; says whether there was one.
-    pub fn delete(&self, key: Key<'_>, now: Now) -> bool {
-        let _writers = self.lock_writers(key);
-        let found = self.peek(key, now).is_some() && self.items.remove(key.as_bytes()).is_some();
-        let counter = if found { &self.counters.delete_hits } else { &self.counters.delete_misses };
-        counter.add_one();
-        found
+/// What a verb makes of what is there.
+enum Decision {
+    /// The new value, in the place of what may be there.
+    Replace,
+    /// The new value, older than what is there.
+    Stale,
+    /// Both values, the new one behind or in front.
+    Join,
+    /// The new value, with the expiry of something created.
+    Vivify(i64),
+    Refuse(Stored),
+}
+
+impl Store {
+    /// Stores a value, if what is there lets its verb do so.
+    pub fn store(&self, key: &[u8], put: &Put<'_>, now: Now) -> Stored {
+        if item_bytes(key.len(), put.value.len(), put.flags) > self.item_bytes_max {
+            return self.too_large(key, put, now);
+        }
+        let (mut shard, key) = self.shard(key, now);
+        shard.counters.cmd_set += 1;
+        let old = shard.find(key, now).item();
+        let mut marks = if put.packed_key { Marks::PACKED_KEY } else { Marks::default() };
+        let (mut flags, mut death) = (put.flags, Death::of(put.exptime, now));
+        let mut joined = Vec::new();
+        match (decide(&mut shard, old.as_ref().map(|(_, header)| header), put), old) {
+            (Decision::Refuse(stored), _) => return refuse(&mut shard, stored, old, now),
+            (Decision::Stale, Some((_, old))) => {
+                death = old.death;
+                marks = marks.with(Marks::STALE);
+                if old.marks.has(Marks::LEASED) {
+                    marks = marks.with(Marks::LEASED);
+                }
+            }
+            (Decision::Join, Some((place, old))) => {
+                (flags, death) = (old.flags, old.death);
+                joined = join(&shard, place, &old, put);
+                if item_bytes(key.key.len(), joined.len(), flags) > self.item_bytes_max {
+                    // memcached has no other answer to this.
+                    return Stored::NotStored;
+                }
+            }
+            (Decision::Vivify(exptime), _) => death = Death::of(exptime, now),
+            (Decision::Replace | Decision::Stale | Decision::Join, _) => {}
+        }
+        let value = if joined.is_empty() { put.value } else { &joined };
+        let version = put.version.unwrap_or_else(|| shard.next_version());
+        match shard.put(key, Write { flags, death, version, marks }, &[value], now) {
+            Some(_) => {
+                shard.counters.total_items += 1;
+                Stored::Stored(Written { version, value_bytes: value.len() })
+            }
+            None => no_room(&mut shard, key, put, now),
+        }
     }
 
     /// Drops what is under `key` because a newer value was refused: missing is right, the old value is not.
-    pub fn forget(&self, key: Key<'_>) {
-        let _writers = self.lock_writers(key);
-        self.counters.store_too_large.add_one();
-        self.items.remove(key.as_bytes());
+    pub fn forget(&self, key: &[u8], now: Now) {
+        let (mut shard, key) = self.shard(key, now);
+        shard.counters.store_too_large += 1;
+        drop_old(&mut shard, key, now);
     }
 
-    /// Puts an item in its place if there is room. The caller keeps other writers of the key away.
-    pub(super) fn put(&self, key: Key<'_>, item: Item) -> bool {
-        let weight = room::weight(key.as_bytes().len(), item.value().len());
-        let room = match self.options.when_full {
-            WhenFull::Evict => None,
-            WhenFull::Refuse => Some(self.room.lock().unwrap_or_else(PoisonError::into_inner)),
-        };
-        let limit = self.options.memory_bytes.get();
-        if weight > self.heaviest || (room.is_some() && self.items.weight() + weight > limit) {
-            return false;
-        }
-        self.items.insert(Box::from(key.as_bytes()), Arc::new(item));
-        true
-    }
-
-    fn not_stored(&self, verb: StoreVerb, key: Key<'_>, found: bool) -> Stored {
-        match (verb, found) {
-            (StoreVerb::Cas(_), true) => {
-                self.counters.cas_badval.add_one();
-                Stored::Exists
-            }
-            (StoreVerb::Cas(_), false) => {
-                self.counters.cas_misses.add_one();
-                Stored::NotFound
-            }
-            (_, true) => {
-                // An `add` that found something counts as a use of it, as in memcached.
-                drop(self.items.get(key.as_bytes()));
-                Stored::NotStored
-            }
-            (_, false) => Stored::NotStored,
-        }
-    }
-
-    fn too_large(&self, verb: StoreVerb, key: Key<'_>) -> Stored {
-        if verb == StoreVerb::Set {
-            self.forget(key);
-        } else {
-            self.counters.store_too_large.add_one();
+    fn too_large(&self, key: &[u8], put: &Put<'_>, now: Now) -> Stored {
+        let (mut shard, key) = self.shard(key, now);
+        shard.counters.store_too_large += 1;
+        if put.verb == StoreVerb::Set {
+            drop_old(&mut shard, key, now);
         }
         Stored::TooLarge
     }
+}
 
-    fn no_room(&self, verb: StoreVerb, key: Key<'_>) -> Stored {
-        self.counters.store_no_memory.add_one();
-        if verb == StoreVerb::Set {
-            self.items.remove(key.as_bytes());
+fn decide(shard: &mut Shard, old: Option<&Header>, put: &Put<'_>) -> Decision {
+    match (put.verb, old) {
+        (StoreVerb::Set, _) | (StoreVerb::Add, None) | (StoreVerb::Replace, Some(_)) => Decision::Replace,
+        (StoreVerb::Cas(expected), Some(old)) if old.version == expected => {
+            shard.counters.cas_hits += 1;
+            Decision::Replace
         }
-        Stored::OutOfMemory
+        (StoreVerb::Cas(expected), Some(old)) if put.takes_stale && expected < old.version => {
+            shard.counters.cas_hits += 1;
+            Decision::Stale
+        }
+        (StoreVerb::Cas(_), Some(_)) => {
+            shard.counters.cas_badval += 1;
+            Decision::Refuse(Stored::Exists)
+        }
+        (StoreVerb::Cas(_), None) => {
+            shard.counters.cas_misses += 1;
+            Decision::Refuse(Stored::NotFound)
+        }
+        (StoreVerb::Append | StoreVerb::Prepend, Some(old)) => match put.compare {
+            Some(expected) if expected != old.version => Decision::Refuse(Stored::Exists),
+            _ => Decision::Join,
+        },
+        (StoreVerb::Append | StoreVerb::Prepend, None) => {
+            put.vivify.map_or(Decision::Refuse(Stored::NotStored), Decision::Vivify)
+        }
+        (StoreVerb::Add, Some(_)) | (StoreVerb::Replace, None) => Decision::Refuse(Stored::NotStored),
     }
 }
 
-fn joined(front: &[u8], back: &[u8]) -> Box<[u8]> {
-    [front, back].concat().into_boxed_slice()
+/// An `add` that found something counts as a use of it, as in memcached.
+fn refuse(shard: &mut Shard, stored: Stored, old: Option<(Place, Header)>, now: Now) -> Stored {
+    if let (Stored::NotStored, Some((place, mut header))) = (stored, old) {
+        header.note_use(now);
+        shard.set_header(place, &header);
+    }
+    stored
+}
+
+fn join(shard: &Shard, place: Place, old: &Header, put: &Put<'_>) -> Vec<u8> {
+    let old = shard.value(place, old);
+    let mut joined = Vec::with_capacity(old.len() + put.value.len());
+    if put.verb == StoreVerb::Append {
+        old.append_to(&mut joined);
+        joined.extend_from_slice(put.value);
+    } else {
+        joined.extend_from_slice(put.value);
+        old.append_to(&mut joined);
+    }
+    joined
+}
+
+fn no_room(shard: &mut Shard, key: Hashed<'_>, put: &Put<'_>, now: Now) -> Stored {
+    shard.counters.store_no_memory += 1;
+    if put.verb == StoreVerb::Set {
+        drop_old(shard, key, now);
+    }
+    Stored::OutOfMemory
+}
+
+fn drop_old(shard: &mut Shard, key: Hashed<'_>, now: Now) {
+    if let Some((place, _)) = shard.find(key, now).item() {
+        shard.remove(key.hash, place);
+    }
 }

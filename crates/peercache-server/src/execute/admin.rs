@@ -9,7 +9,7 @@ use peercache_engine::Now;
 pub(super) fn flush_all(engine: &Engine, exptime: i64, now: Now) -> &'static str {
     match engine.options.flush_all {
         Permission::Allowed => {
-            engine.store.flush_all(exptime, now);
+            engine.flush_all(exptime, now);
             "OK"
         }
         Permission::Refused => "CLIENT_ERROR flush_all not allowed",

@@ -3,26 +3,30 @@
 use super::say;
 use crate::engine::Engine;
 use peercache_core::key::Key;
-use peercache_core::protocol::memcached::request::{Answer, CountVerb};
+use peercache_core::protocol::memcached::request::Answer;
 use peercache_core::protocol::memcached::response;
-use peercache_engine::{Counted, Now};
+use peercache_engine::{Count, Counted, Now};
 
-/// What is to happen to a counter.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Change<'a> {
-    pub(super) verb: CountVerb,
-    pub(super) key: Key<'a>,
-    pub(super) delta: u64,
-}
+/// memcached's answer to a value that is no number.
+pub(super) const NOT_A_NUMBER: &str = "CLIENT_ERROR cannot increment or decrement non-numeric value";
 
-pub(super) fn count(engine: &Engine, change: Change<'_>, answer: Answer, now: Now, out: &mut Vec<u8>) {
-    match engine.store.count(change.verb, change.key, change.delta, now) {
-        Counted::Value(number) if answer == Answer::Wanted => response::number(out, number),
-        Counted::Value(_) => {}
-        Counted::NotFound => say(out, answer, "NOT_FOUND"),
-        Counted::NotANumber => {
-            say(out, answer, "CLIENT_ERROR cannot increment or decrement non-numeric value");
-        }
-        Counted::OutOfMemory => say(out, answer, "SERVER_ERROR out of memory"),
+/// memcached's answer to a number that there is no room for.
+pub(super) const OUT_OF_MEMORY: &str = "SERVER_ERROR out of memory";
+
+pub(super) fn count(
+    engine: &Engine,
+    key: Key<'_>,
+    count: &Count,
+    answer: Answer,
+    now: Now,
+    out: &mut Vec<u8>,
+) {
+    match engine.store.count(key.as_bytes(), count, now) {
+        Counted::Counted { number, .. } if answer == Answer::Wanted => response::number(out, number),
+        Counted::Counted { .. } => {}
+        // A version is compared only where one was given.
+        Counted::NotFound | Counted::Exists => say(out, answer, "NOT_FOUND"),
+        Counted::NotANumber => say(out, answer, NOT_A_NUMBER),
+        Counted::OutOfMemory => say(out, answer, OUT_OF_MEMORY),
     }
 }

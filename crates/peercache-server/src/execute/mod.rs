@@ -3,10 +3,11 @@
 use crate::engine::Engine;
 use peercache_core::protocol::memcached::request::{AdminVerb, Answer, Request};
 use peercache_core::protocol::memcached::response;
-use peercache_engine::Now;
+use peercache_engine::{Count, Now, Put};
 
 mod admin;
 mod count;
+mod meta;
 mod read;
 mod stats;
 mod write;
@@ -41,22 +42,23 @@ pub(crate) fn execute(
         }
         Request::Inspect(key) => read::inspect(engine, key, now, out),
         Request::Store { verb, key, flags, exptime, value, answer } => {
-            let new = peercache_engine::New { flags, exptime, value };
-            say(out, answer, write::store(engine, verb, key, new, now));
+            let put = Put::classic(verb, flags, exptime, value);
+            say(out, answer, write::store(engine, key, &put, now));
         }
         Request::Touch { key, exptime, answer } => say(out, answer, write::touch(engine, key, exptime, now)),
         Request::Delete { key, answer } => say(out, answer, write::delete(engine, key, now)),
         Request::Count { verb, key, delta, answer } => {
-            count::count(engine, count::Change { verb, key, delta }, answer, now, out);
+            count::count(engine, key, &Count::classic(verb, delta), answer, now, out);
         }
         Request::FlushAll { exptime, answer } => say(out, answer, admin::flush_all(engine, exptime, now)),
         Request::Verbosity { answer, .. } => say(out, answer, "OK"),
         Request::Stats(about) => stats::stats(engine, about, now, out),
+        Request::Meta(ref request) => meta::execute(engine, request, now, out),
         Request::Noop => say(out, Answer::Wanted, "MN"),
         Request::Version => admin::version(out),
         Request::Admin { verb: AdminVerb::Shutdown, .. } => return admin::shutdown(engine, out),
         // What it does not do it does not know, whether or not it was asked to be silent.
-        Request::Meta(_) | Request::Admin { .. } => response::line(out, b"ERROR"),
+        Request::Admin { .. } => response::line(out, b"ERROR"),
         Request::Quit => return Done::Close,
     }
     Done::Answered

@@ -3,10 +3,9 @@
 use super::Done;
 use crate::engine::Engine;
 use crate::session::OUT_BYTES_MAX;
-use peercache_core::key::Key;
 use peercache_core::protocol::memcached::request::{Keys, MetaKey, Versions};
-use peercache_core::protocol::memcached::response::{self, Meta, Value};
-use peercache_engine::Now;
+use peercache_core::protocol::memcached::response::{self, Meta};
+use peercache_engine::{Item, Now, Read};
 
 /// How values are read.
 #[derive(Debug, Clone, Copy)]
@@ -28,34 +27,40 @@ pub(super) fn get(
         if out.len() > OUT_BYTES_MAX {
             return Done::Paused { keys_done: at };
         }
-        let found = match how.exptime {
-            None => engine.store.get(key, now),
-            Some(exptime) => engine.store.get_and_touch(key, exptime, now),
+        match how.exptime {
+            None => engine.store.get(key.as_bytes(), now, |item| value(out, &item, how.versions)),
+            Some(exptime) => {
+                let read = Read { touch: Some(exptime), ..Read::default() };
+                engine.store.read(key.as_bytes(), &read, now, |hit| value(out, &hit.item, how.versions))
+            }
         };
-        let Some(item) = found else { continue };
-        let cas = (how.versions == Versions::Shown).then_some(item.version());
-        let value = Value { key: key.as_bytes(), flags: item.flags(), data: item.value(), cas };
-        response::value(out, value);
     }
     response::line(out, b"END");
     Done::Answered
 }
 
+fn value(out: &mut Vec<u8>, item: &Item<'_>, versions: Versions) {
+    let cas = (versions == Versions::Shown).then_some(item.version());
+    response::value_line(out, item.key(), item.flags(), item.value().len(), cas);
+    item.value().append_to(out);
+    out.extend_from_slice(b"\r\n");
+}
+
 pub(super) fn inspect(engine: &Engine, key: MetaKey<'_>, now: Now, out: &mut Vec<u8>) {
-    // Nothing is stored here under bytes that are no plain key.
-    let placement = key.placement();
-    let known = Key::new(placement.as_ref()).ok();
-    let Some((key, info)) = known.and_then(|key| Some((key, engine.store.inspect(key, now)?))) else {
+    engine.count_meta();
+    let seen = engine.store.inspect(key.placement().as_ref(), now, |item| {
+        let meta = Meta {
+            key: item.key(),
+            is_packed: item.has_packed_key(),
+            expires_in_s: item.death().comes_in_s(now),
+            idle_s: item.idle_s(now),
+            cas: item.version(),
+            fetched: item.was_fetched(),
+            item_bytes: item.bytes() as u64,
+        };
+        response::meta(out, meta);
+    });
+    if seen.is_none() {
         response::line(out, b"EN");
-        return;
-    };
-    let meta = Meta {
-        key: key.as_bytes(),
-        expires_in_s: info.expires_in_s,
-        idle_s: info.idle_s,
-        cas: info.version,
-        fetched: info.fetched,
-        item_bytes: info.item_bytes,
-    };
-    response::meta(out, meta);
+    }
 }

@@ -19,8 +19,7 @@ pub(super) fn stats(engine: &Engine, about: &[u8], now: Now, out: &mut Vec<u8>) 
             line(out, b"END");
         }
         b"reset" => {
-            engine.store.reset_counters();
-            engine.gauges.reset();
+            engine.reset_counters();
             line(out, b"RESET");
         }
         _ => line(out, b"ERROR"),
@@ -51,12 +50,14 @@ fn commands(engine: &Engine, out: &mut Vec<u8>) {
     for (name, number) in [
         ("cmd_get", counted.cmd_get),
         ("cmd_set", counted.cmd_set),
-        ("cmd_flush", counted.cmd_flush),
+        ("cmd_flush", engine.flushes()),
         ("cmd_touch", counted.cmd_touch),
+        ("cmd_meta", engine.metas()),
         ("get_hits", counted.get_hits),
         ("get_misses", counted.get_misses),
         ("get_expired", counted.get_expired),
-        ("get_flushed", counted.get_flushed),
+        // What is flushed is gone at once, so nobody ever finds it.
+        ("get_flushed", 0),
         ("delete_misses", counted.delete_misses),
         ("delete_hits", counted.delete_hits),
         ("incr_misses", counted.incr_misses),
@@ -74,6 +75,8 @@ fn commands(engine: &Engine, out: &mut Vec<u8>) {
         ("bytes", counted.bytes),
         ("curr_items", counted.curr_items),
         ("total_items", counted.total_items),
+        ("expired_unfetched", counted.expired_unfetched),
+        ("evicted_unfetched", counted.evicted_unfetched),
         ("evictions", counted.evictions),
         ("reclaimed", counted.reclaimed),
     ] {
@@ -83,7 +86,7 @@ fn commands(engine: &Engine, out: &mut Vec<u8>) {
 
 fn settings(engine: &Engine, out: &mut Vec<u8>) {
     let options = &engine.options;
-    stat_number(out, "maxbytes", engine.store.options().memory_bytes.get());
+    stat_number(out, "maxbytes", engine.store.counters().limit_maxbytes);
     stat_number(out, "maxconns", options.connections_max.get() as u64);
     stat_number(out, "tcpport", u64::from(options.port));
     stat_number(out, "udpport", 0);

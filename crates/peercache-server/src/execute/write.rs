@@ -2,24 +2,33 @@
 
 use crate::engine::Engine;
 use peercache_core::key::Key;
-use peercache_core::protocol::memcached::request::StoreVerb;
-use peercache_engine::{New, Now, Stored};
+use peercache_engine::{Delete, Deleted, Now, Put, Stored};
 
-pub(super) fn store(engine: &Engine, verb: StoreVerb, key: Key<'_>, new: New<'_>, now: Now) -> &'static str {
-    match engine.store.store(verb, key, new, now) {
-        Stored::Stored => "STORED",
+/// memcached's answer to a value over the item limit.
+pub(super) const TOO_LARGE: &str = "SERVER_ERROR object too large for cache";
+
+/// memcached's answer to a value that there is no room for.
+pub(super) const OUT_OF_MEMORY: &str = "SERVER_ERROR out of memory storing object";
+
+pub(super) fn store(engine: &Engine, key: Key<'_>, put: &Put<'_>, now: Now) -> &'static str {
+    match engine.store.store(key.as_bytes(), put, now) {
+        Stored::Stored(_) => "STORED",
         Stored::NotStored => "NOT_STORED",
         Stored::Exists => "EXISTS",
         Stored::NotFound => "NOT_FOUND",
-        Stored::TooLarge => "SERVER_ERROR object too large for cache",
-        Stored::OutOfMemory => "SERVER_ERROR out of memory storing object",
+        Stored::TooLarge => TOO_LARGE,
+        Stored::OutOfMemory => OUT_OF_MEMORY,
     }
 }
 
 pub(super) fn touch(engine: &Engine, key: Key<'_>, exptime: i64, now: Now) -> &'static str {
-    if engine.store.touch(key, exptime, now) { "TOUCHED" } else { "NOT_FOUND" }
+    if engine.store.touch(key.as_bytes(), exptime, now) { "TOUCHED" } else { "NOT_FOUND" }
 }
 
 pub(super) fn delete(engine: &Engine, key: Key<'_>, now: Now) -> &'static str {
-    if engine.store.delete(key, now) { "DELETED" } else { "NOT_FOUND" }
+    match engine.store.delete(key.as_bytes(), &Delete::default(), now) {
+        Deleted::Deleted => "DELETED",
+        // The others need a version or a tombstone to be asked for.
+        Deleted::NotFound | Deleted::Exists | Deleted::OutOfMemory => "NOT_FOUND",
+    }
 }

@@ -10,7 +10,8 @@ use super::op::Op;
 use super::session::{IDLE_BYTES_MAX, Stage, Ticket};
 use super::{administration, meta};
 use peercache_core::protocol::memcached::request::{
-    Answer as Wanted, Decoded, Keys, Limits, MetaKey, MetaRequest, Refused, Request, Versions, decode,
+    Answer as Wanted, Decoded, Keys, Limits, MetaKey, MetaLetters, MetaRequest, Refused, Request, Versions,
+    decode,
 };
 use peercache_core::protocol::memcached::response;
 use peercache_core::ring::PeerIndex;
@@ -78,7 +79,8 @@ impl Hub {
     /// Begins every whole request in `input`; says how many bytes of it are done.
     fn take_in(&mut self, id: u32, input: &[u8]) -> usize {
         let (mut taken, is_changing) = (0, self.is_changing);
-        let limits = Limits { value_bytes_max: self.core.known.topology.policy().value_bytes_max };
+        let value_bytes_max = self.core.known.topology.policy().value_bytes_max;
+        let limits = Limits { value_bytes_max, letters: MetaLetters::Common };
         loop {
             let (now, bytes_full) = (self.core.known.now, self.core.bytes_full());
             let Some(session) = self.session(id).filter(|session| session.is_heard()) else {

@@ -30,9 +30,17 @@ impl Chance {
         let argument =
             self.of(&["", "", "0", "1", "-1", "7x", "x", "S", "E", "+", "D", "4294967295", &opaque]);
         match self.below(12) {
-            0 => format!("{}{argument}", char::from(b'!' + self.below(94) as u8)),
+            0 => format!("{}{argument}", self.letter()),
             1 => self.of(&["T99999999999999999999", "C18446744073709551616", "\u{fc}", "MSS"]).to_owned(),
             _ => format!("{}{argument}", char::from(LETTERS[self.below(LETTERS.len())])),
+        }
+    }
+
+    /// Any visible one but those that newer memcacheds know and Debian's does not.
+    fn letter(&mut self) -> char {
+        match b'!' + self.below(94) as u8 {
+            b'E' | b'x' => '%',
+            letter => char::from(letter),
         }
     }
 

@@ -34,7 +34,6 @@ fn the_counts_are_memcacheds() {
         "get_hits",
         "get_misses",
         "get_expired",
-        "get_flushed",
         "delete_misses",
         "delete_hits",
         "incr_misses",

@@ -3,6 +3,7 @@
 //! Each function appends one piece to `out`, whole lines only. Numbers are written without allocating;
 //! nothing is flushed: when bytes travel is decided by whoever owns the socket.
 
+use super::base64;
 use alloc::vec::Vec;
 
 /// One line, with its end.
@@ -17,7 +18,7 @@ pub fn number(out: &mut Vec<u8>, number: u64) {
     out.extend_from_slice(b"\r\n");
 }
 
-/// What goes into a `VALUE`.
+/// What goes into a `VALUE` whose bytes are at hand.
 #[derive(Debug, Clone, Copy)]
 pub struct Value<'a> {
     /// The key.
@@ -32,21 +33,44 @@ pub struct Value<'a> {
 
 /// `VALUE <key> <flags> <bytes> [<cas>]` and the bytes.
 pub fn value(out: &mut Vec<u8>, value: Value<'_>) {
+    value_line(out, value.key, value.flags, value.data.len(), value.cas);
+    out.extend_from_slice(value.data);
+    out.extend_from_slice(b"\r\n");
+}
+
+/// `VALUE <key> <flags> <bytes> [<cas>]`, with room for the bytes that have to follow.
+#[inline]
+pub fn value_line(out: &mut Vec<u8>, key: &[u8], flags: u32, bytes: usize, cas: Option<u64>) {
     // 64 covers the words and four numbers; one reservation instead of six.
-    out.reserve(value.key.len() + value.data.len() + 64);
+    out.reserve(key.len() + bytes + 64);
     out.extend_from_slice(b"VALUE ");
-    out.extend_from_slice(value.key);
+    out.extend_from_slice(key);
     out.push(b' ');
-    push_number(out, u64::from(value.flags));
+    push_number(out, u64::from(flags));
     out.push(b' ');
-    push_number(out, value.data.len() as u64);
-    if let Some(cas) = value.cas {
+    push_number(out, bytes as u64);
+    if let Some(cas) = cas {
         out.push(b' ');
         push_number(out, cas);
     }
     out.extend_from_slice(b"\r\n");
-    out.extend_from_slice(value.data);
-    out.extend_from_slice(b"\r\n");
+}
+
+/// A flag of a meta command's answer that is a letter and a number.
+pub fn flag_number(out: &mut Vec<u8>, letter: u8, number: u64) {
+    out.extend_from_slice(&[b' ', letter]);
+    push_number(out, number);
+}
+
+/// The flag `k` of a meta command's answer: the key, and ` b` behind one that is any bytes and so in base64.
+pub fn flag_key(out: &mut Vec<u8>, key: &[u8], is_packed: bool) {
+    out.extend_from_slice(b" k");
+    if is_packed {
+        out.extend(base64::encode(key));
+        out.extend_from_slice(b" b");
+    } else {
+        out.extend_from_slice(key);
+    }
 }
 
 /// `STAT <name> <text>`.
@@ -67,6 +91,8 @@ pub fn stat_number(out: &mut Vec<u8>, name: &str, number: u64) {
 pub struct Meta<'a> {
     /// The key.
     pub key: &'a [u8],
+    /// Whether it is any bytes, so that it is written as base64.
+    pub is_packed: bool,
     /// Seconds until it expires; none is never.
     pub expires_in_s: Option<u64>,
     /// Seconds since it was last read or written.
@@ -82,7 +108,11 @@ pub struct Meta<'a> {
 /// `ME <key> exp=… la=… cas=… fetch=… cls=… size=…`. The class is always 1: there are no slab classes here.
 pub fn meta(out: &mut Vec<u8>, meta: Meta<'_>) {
     out.extend_from_slice(b"ME ");
-    out.extend_from_slice(meta.key);
+    if meta.is_packed {
+        out.extend(base64::encode(meta.key));
+    } else {
+        out.extend_from_slice(meta.key);
+    }
     out.extend_from_slice(b" exp=");
     match meta.expires_in_s {
         Some(seconds) => push_number(out, seconds),
@@ -133,8 +163,15 @@ mod tests {
 
     #[test]
     fn the_meta_line_is_memcacheds() {
-        let never =
-            Meta { key: b"k", expires_in_s: None, idle_s: 3, cas: 17, fetched: false, item_bytes: 63 };
+        let never = Meta {
+            key: b"k",
+            is_packed: false,
+            expires_in_s: None,
+            idle_s: 3,
+            cas: 17,
+            fetched: false,
+            item_bytes: 63,
+        };
         assert_eq!(written(|out| meta(out, never)), b"ME k exp=-1 la=3 cas=17 fetch=no cls=1 size=63\r\n");
         let soon = Meta { expires_in_s: Some(9), fetched: true, ..never };
         assert_eq!(written(|out| meta(out, soon)), b"ME k exp=9 la=3 cas=17 fetch=yes cls=1 size=63\r\n");

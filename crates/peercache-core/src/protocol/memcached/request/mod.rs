@@ -21,7 +21,7 @@ mod store;
 mod tests;
 
 pub use keys::Keys;
-pub use meta::{MetaFlags, MetaKey, MetaRequest, MetaVerb, Placement};
+pub use meta::{MetaFlags, MetaKey, MetaLetters, MetaRequest, MetaVerb, Placement};
 
 /// The longest line, in bytes without its line feed; a multiget may have [`GET_LINE_BYTES_MAX`].
 pub const LINE_BYTES_MAX: usize = 8 * 1024;
@@ -44,6 +44,8 @@ const BAD_EXPTIME: &str = "CLIENT_ERROR invalid exptime argument";
 pub struct Limits {
     /// The longest value that is worth reading, in bytes; a longer one is swallowed and refused.
     pub value_bytes_max: usize,
+    /// The flags that meta commands may have.
+    pub letters: MetaLetters,
 }
 
 /// What the bytes at hand amount to.
@@ -364,10 +366,10 @@ fn dispatch<'a>(line: &Line<'a>, behind: &'a [u8], limits: &Limits) -> Decoded<'
         b"append" => store(store::Form::Plain(StoreVerb::Append)),
         b"prepend" => store(store::Form::Plain(StoreVerb::Prepend)),
         b"cas" => store(store::Form::Cas),
-        b"mg" => meta::decode(line, MetaVerb::Get),
+        b"mg" => meta::decode(line, MetaVerb::Get, limits),
         b"ms" => meta::decode_set(line, behind, limits),
-        b"md" => meta::decode(line, MetaVerb::Delete),
-        b"ma" => meta::decode(line, MetaVerb::Arithmetic),
+        b"md" => meta::decode(line, MetaVerb::Delete, limits),
+        b"ma" => meta::decode(line, MetaVerb::Arithmetic, limits),
         b"incr" => plain::count(line, CountVerb::Incr),
         b"decr" => plain::count(line, CountVerb::Decr),
         b"touch" => plain::touch(line),

@@ -18,6 +18,15 @@ const OPAQUE_BYTES_MAX: usize = 32;
 /// memcached's answer to an argument that is not a number.
 const BAD_TOKEN: &str = "CLIENT_ERROR bad token in command line format";
 
+/// Which flags meta commands may have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MetaLetters {
+    /// Those of memcached 1.6.18: any memcached that may stand behind a proxy knows them.
+    Common,
+    /// Those of memcached 1.6.45.
+    Current,
+}
+
 /// Flags that stand in a line, separated by spaces. All of them were checked, and no letter is there twice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MetaFlags<'a> {
@@ -36,7 +45,12 @@ pub(super) enum Bad {
 
 impl<'a> MetaFlags<'a> {
     /// The flags in `text`, which follows `words_before` other words in its line, `key` among them.
-    pub(super) fn check(text: &'a [u8], words_before: usize, key: Key<'_>) -> Result<Self, Bad> {
+    pub(super) fn check(
+        text: &'a [u8],
+        words_before: usize,
+        key: Key<'_>,
+        letters: MetaLetters,
+    ) -> Result<Self, Bad> {
         let (mut seen, mut wrong) = (Letters::default(), None);
         let (mut words, mut refused) = (words_before, None);
         for word in words::split(text) {
@@ -48,7 +62,7 @@ impl<'a> MetaFlags<'a> {
                 continue;
             }
             // Like memcached: a wrong letter ends it, of several wrong arguments the last one is told.
-            match check_word(word, seen, key) {
+            match check_word(word, seen, key, letters) {
                 Checked::Fine => {}
                 Checked::Wrong(words) => wrong = Some(words),
                 Checked::WrongWithoutWords => wrong = wrong.or(Some(BAD_FORMAT)),
@@ -96,6 +110,12 @@ impl<'a> MetaFlags<'a> {
     #[must_use]
     pub fn cas_compare(self) -> Option<u64> {
         unsigned(self.argument(b'C')?)
+    }
+
+    /// `E`: the version that the item gets.
+    #[must_use]
+    pub fn version(self) -> Option<u64> {
+        unsigned(self.argument(b'E')?)
     }
 
     /// `M`: the mode; one byte, checked for commands that have modes.
@@ -146,6 +166,11 @@ impl<'a> MetaFlags<'a> {
     }
 }
 
+/// What memcached has learnt since: `E`, a version to give, and `x`, to drop the value only.
+const fn is_newer(letter: u8) -> bool {
+    matches!(letter, b'E' | b'x')
+}
+
 const fn is_known(letter: u8) -> bool {
     matches!(
         letter,
@@ -184,12 +209,12 @@ enum Checked {
     Refused(&'static str),
 }
 
-fn check_word(word: &[u8], seen: Letters, key: Key<'_>) -> Checked {
+fn check_word(word: &[u8], seen: Letters, key: Key<'_>, letters: MetaLetters) -> Checked {
     let (letter, argument) = (word[0], &word[1..]);
     if letter >= 127 || seen.has(letter) {
         return Checked::Refused("CLIENT_ERROR duplicate flag");
     }
-    if !is_known(letter) {
+    if !is_known(letter) && !(letters == MetaLetters::Current && is_newer(letter)) {
         return Checked::Refused("CLIENT_ERROR invalid flag");
     }
     if argument.iter().any(u8::is_ascii_control) {
@@ -199,7 +224,7 @@ fn check_word(word: &[u8], seen: Letters, key: Key<'_>) -> Checked {
     let (fits, words) = match letter {
         b'b' => (MetaKey::base64(key).is_some(), "CLIENT_ERROR error decoding key"),
         b'N' | b'T' | b'R' => (number::exptime(argument).is_some(), BAD_TOKEN),
-        b'C' => (unsigned(argument).is_some(), BAD_TOKEN),
+        b'C' | b'E' => (unsigned(argument).is_some(), BAD_TOKEN),
         b'M' => (argument.len() == 1, "CLIENT_ERROR incorrect length for M token"),
         b'J' => (unsigned(argument).is_some(), "CLIENT_ERROR invalid numeric initial value"),
         b'D' => (unsigned(argument).is_some(), "CLIENT_ERROR invalid numeric delta value"),

@@ -1,7 +1,7 @@
 //! The key of a meta command: as it was sent, and what it stands for.
 
-use super::base64;
 use crate::key::{KEY_BYTES_MAX, Key};
+use crate::protocol::memcached::base64;
 use alloc::vec::Vec;
 use core::fmt;
 

@@ -10,14 +10,13 @@ use super::store::{self, Announced, Length};
 use super::{Answer, BAD_FORMAT, CountVerb, Decoded, ERROR, Limits, Line, Request, StoreVerb, words};
 use crate::key::Key;
 
-mod base64;
 mod flags;
 mod key;
 
 #[cfg(test)]
 mod tests;
 
-pub use flags::MetaFlags;
+pub use flags::{MetaFlags, MetaLetters};
 pub use key::{MetaKey, Placement};
 
 use flags::Bad;
@@ -103,12 +102,12 @@ impl MetaVerb {
 }
 
 /// `<verb> <key> <flag>*`.
-pub(super) fn decode<'a>(line: &Line<'a>, verb: MetaVerb) -> Decoded<'a> {
+pub(super) fn decode<'a>(line: &Line<'a>, verb: MetaVerb, limits: &Limits) -> Decoded<'a> {
     let words = line.words();
     if words.count() == 1 {
         return line.refused(ERROR);
     }
-    match parts(line, words.at(1), verb, 2) {
+    match parts(line, words.at(1), verb, limits.letters) {
         Ok((key, flags)) => line.request(Request::Meta(MetaRequest { verb, key, flags, value: b"" })),
         Err(answer) => line.refused(answer),
     }
@@ -121,7 +120,7 @@ pub(super) fn decode_set<'a>(line: &Line<'a>, behind: &'a [u8], limits: &Limits)
         return line.refused(ERROR);
     }
     let verb = MetaVerb::Set;
-    let parts = parts(line, words.at(1), verb, 3);
+    let parts = parts(line, words.at(1), verb, limits.letters);
     let body_bytes = match store::body_length(words.at(2)) {
         Length::Known(bytes) => bytes,
         Length::Negative => return line.refused(BAD_FORMAT),
@@ -140,15 +139,17 @@ pub(super) fn decode_set<'a>(line: &Line<'a>, behind: &'a [u8], limits: &Limits)
     Decoded::Request { request, bytes: body.bytes }
 }
 
-/// The key and the flags of a line with `words_before` words before its flags, or the answer to them.
+/// The key and the flags of a line, or the answer to them.
 fn parts<'a>(
     line: &Line<'a>,
     key: &'a [u8],
     verb: MetaVerb,
-    words_before: usize,
+    letters: MetaLetters,
 ) -> Result<(MetaKey<'a>, MetaFlags<'a>), &'static str> {
     let text = Key::new(key).map_err(|_| BAD_FORMAT)?;
-    let flags = match MetaFlags::check(words::behind(line.text, words_before), words_before, text) {
+    let words_before = if verb == MetaVerb::Set { 3 } else { 2 };
+    let behind = words::behind(line.text, words_before);
+    let flags = match MetaFlags::check(behind, words_before, text, letters) {
         Ok(flags) => flags,
         Err(Bad::TooMany) => return Err(verb.too_many()),
         Err(Bad::Flag(said)) => return Err(verb.wrong_flag(said)),

@@ -1,0 +1,243 @@
+//! A part of the store with a lock of its own: the items whose hashes begin alike.
+//!
+//! Everything here happens under that lock, one operation at a time, so the shard is plain data.
+//!
+//! Invariant: the table has exactly the items of the log that are not gone, and all memory that is held is
+//! within the limit, but for a few pages while something is moved.
+
+mod reclaim;
+mod room;
+
+use crate::counters::CounterValues;
+use crate::ghost::Ghost;
+use crate::memory::{self, Drained, HEAT_MAX, Header, Log, Marks, Place, Queue, Value};
+use crate::table::Table;
+use crate::time::{Death, Now};
+use xxhash_rust::xxh3::xxh3_64_with_seed;
+
+pub(crate) use room::{Room, segment_bytes};
+
+/// How keys become hashes; another for each process, so that nobody can choose keys that collide.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Hasher(pub(crate) u64);
+
+impl Hasher {
+    #[inline]
+    pub(crate) fn hash(self, key: &[u8]) -> u64 {
+        xxh3_64_with_seed(key, self.0)
+    }
+}
+
+/// A key and its hash.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Hashed<'a> {
+    pub(crate) key: &'a [u8],
+    pub(crate) hash: u64,
+}
+
+/// What an item is to be, beside its key, value and place.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Write {
+    pub(crate) flags: u32,
+    pub(crate) death: Death,
+    pub(crate) version: u64,
+    pub(crate) marks: Marks,
+}
+
+/// Items, and what finds them.
+#[derive(Debug)]
+pub(crate) struct Shard {
+    log: Log,
+    table: Table,
+    ghost: Ghost,
+    hasher: Hasher,
+    room: Room,
+    /// Memory for moving a segment.
+    drained: Drained,
+    last_version: u64,
+    /// The second in which everything goes, if one was chosen.
+    flush: Death,
+    pub(crate) counters: CounterValues,
+}
+
+impl Shard {
+    /// An empty shard. Versions begin behind `version`.
+    pub(crate) fn new(room: Room, hasher: Hasher, version: u64) -> Self {
+        Self {
+            log: Log::new(room.segment_bytes()),
+            table: Table::new(),
+            ghost: Ghost::default(),
+            hasher,
+            room,
+            drained: Drained::default(),
+            last_version: version,
+            flush: Death::NEVER,
+            counters: CounterValues::default(),
+        }
+    }
+
+    /// Does what is due before anything else may happen.
+    #[inline]
+    pub(crate) fn begin(&mut self, now: Now) {
+        if self.flush.has_come(now) {
+            self.clear();
+        }
+    }
+
+    /// Finds an item that is alive, and buries one that is not.
+    #[inline]
+    pub(crate) fn find(&mut self, key: Hashed<'_>, now: Now) -> Found {
+        let log = &self.log;
+        let Some(place) = self.table.find(key.hash, |place| log.has_key(place, key.key)) else {
+            return Found::Nothing;
+        };
+        let header = log.header(place);
+        if header.death.has_come(now) {
+            self.bury(key.hash, place, &header);
+            return Found::Expired;
+        }
+        Found::Item(place, header)
+    }
+
+    /// Removes an item that was found.
+    pub(crate) fn remove(&mut self, hash: u64, place: Place) {
+        self.table.remove(hash, place);
+        self.log.kill(place);
+    }
+
+    fn bury(&mut self, hash: u64, place: Place, header: &Header) {
+        self.counters.reclaimed += 1;
+        self.counters.expired_unfetched += u64::from(!header.marks.has(Marks::FETCHED));
+        self.remove(hash, place);
+    }
+
+    /// The value of an item that was found.
+    #[inline]
+    pub(crate) fn value(&self, place: Place, header: &Header) -> Value<'_> {
+        self.log.value(place, header)
+    }
+
+    pub(crate) fn key(&self, place: Place) -> &[u8] {
+        self.log.key(place)
+    }
+
+    /// Changes what is known of an item that was found.
+    #[inline]
+    pub(crate) fn set_header(&mut self, place: Place, header: &Header) {
+        self.log.set_header(place, header);
+    }
+
+    /// A version that no item of this shard has or had.
+    pub(crate) fn next_version(&mut self) -> u64 {
+        self.last_version += 1;
+        self.last_version
+    }
+
+    /// Puts an item in the place of what has its key; says where, or that there is no room, and then nothing
+    /// has changed.
+    pub(crate) fn put(
+        &mut self,
+        key: Hashed<'_>,
+        write: Write,
+        value: &[&[u8]],
+        now: Now,
+    ) -> Option<(Place, Header)> {
+        let value_bytes = u32::try_from(value.iter().map(|part| part.len()).sum::<usize>()).ok()?;
+        let mut header = Header {
+            key_bytes: u8::try_from(key.key.len()).ok()?,
+            marks: write.marks,
+            heat: 0,
+            value_bytes,
+            flags: write.flags,
+            version: write.version,
+            death: write.death,
+            used_at_s: memory::seconds(now),
+        };
+        let mut old = self.find(key, now).item();
+        if let Some((place, old)) = old
+            && old.bytes() == header.bytes()
+        {
+            header.heat = (old.heat + 1).min(HEAT_MAX);
+            self.log.overwrite(place, &header, value);
+            return Some((place, header));
+        }
+        match self.make_room(header.bytes(), now) {
+            room::Made::Untouched => {}
+            room::Made::Moved => old = self.find(key, now).item(),
+            room::Made::Nothing => return None,
+        }
+        let place = match old {
+            Some((from, old)) => {
+                header.heat = (old.heat + 1).min(HEAT_MAX);
+                let queue = self.log.queue_of(from);
+                self.log.kill(from);
+                let to = self.log.append(queue, &header, key.key, value);
+                self.table.replace(key.hash, from, to);
+                to
+            }
+            None => {
+                let queue = if self.ghost.forget(key.hash) { Queue::Main } else { Queue::Small };
+                let place = self.log.append(queue, &header, key.key, value);
+                let (log, hasher) = (&self.log, self.hasher);
+                self.table.insert(key.hash, place, |place| hasher.hash(log.key(place)));
+                place
+            }
+        };
+        Some((place, header))
+    }
+
+    /// Lets everything go, now or in a second to come; a later choice replaces an earlier one.
+    pub(crate) fn flush(&mut self, death: Death, now: Now) {
+        if death == Death::NEVER || death.has_come(now) {
+            self.clear();
+        } else {
+            self.flush = death;
+        }
+    }
+
+    fn clear(&mut self) {
+        self.flush = Death::NEVER;
+        self.log.clear();
+        self.table = Table::new();
+        self.ghost = Ghost::default();
+    }
+
+    /// What was counted, and what there is.
+    pub(crate) fn counters(&self) -> CounterValues {
+        CounterValues {
+            curr_items: self.table.len() as u64,
+            bytes: self.log.item_bytes() as u64,
+            held_bytes: self.held_bytes() as u64,
+            limit_maxbytes: self.room.bytes_max as u64,
+            ..self.counters
+        }
+    }
+
+    /// The buckets of its table: what [`Self::places`] can be asked for.
+    pub(crate) fn buckets(&self) -> usize {
+        self.table.buckets()
+    }
+
+    /// The items of one bucket.
+    pub(crate) fn items(&self, bucket: usize) -> impl Iterator<Item = (Place, Header)> + '_ {
+        self.table.places(bucket).map(|place| (place, self.log.header(place)))
+    }
+}
+
+/// What was found under a key.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Found {
+    Nothing,
+    /// Something that had expired, and is gone.
+    Expired,
+    Item(Place, Header),
+}
+
+impl Found {
+    pub(crate) fn item(self) -> Option<(Place, Header)> {
+        match self {
+            Self::Item(place, header) => Some((place, header)),
+            Self::Nothing | Self::Expired => None,
+        }
+    }
+}

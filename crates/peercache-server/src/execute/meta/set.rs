@@ -1,0 +1,66 @@
+//! `ms`: stores.
+
+use super::super::write::{OUT_OF_MEMORY, TOO_LARGE};
+use super::{bare, push_echo};
+use crate::engine::Engine;
+use peercache_core::protocol::memcached::request::{MetaRequest, StoreVerb};
+use peercache_core::protocol::memcached::response;
+use peercache_engine::{Now, Put, Stored, Written};
+
+pub(super) fn set(engine: &Engine, request: &MetaRequest<'_>, now: Now, out: &mut Vec<u8>) {
+    let flags = request.flags;
+    let put = Put {
+        verb: request.store_verb(),
+        flags: flags.client_flags().unwrap_or(0),
+        exptime: flags.exptime().unwrap_or(0),
+        value: request.value,
+        // As in memcached, a version of 0 is none.
+        compare: flags.cas_compare().filter(|&cas| cas != 0),
+        vivify: flags.autoviv_exptime(),
+        takes_stale: flags.has(b'I'),
+        version: flags.version(),
+        packed_key: request.key.is_base64(),
+    };
+    let placement = request.key.placement();
+    match engine.store.store(placement.as_ref(), &put, now) {
+        Stored::Stored(_) if flags.is_quiet() => {}
+        Stored::Stored(written) => push(out, request, b"HD", written),
+        refused @ (Stored::NotStored | Stored::Exists | Stored::NotFound) => {
+            // memcached tells a version of 0 where nothing was stored.
+            push(out, request, word(refused), Written { version: 0, value_bytes: request.value.len() });
+        }
+        Stored::TooLarge => refuse(engine, request, TOO_LARGE, now, out),
+        Stored::OutOfMemory => refuse(engine, request, OUT_OF_MEMORY, now, out),
+    }
+}
+
+const fn word(refused: Stored) -> &'static [u8] {
+    match refused {
+        Stored::Exists => b"EX",
+        Stored::NotFound => b"NF",
+        _ => b"NS",
+    }
+}
+
+/// Whatever the mode, memcached lets the old value go: it must not look current.
+fn refuse(engine: &Engine, request: &MetaRequest<'_>, words: &str, now: Now, out: &mut Vec<u8>) {
+    if request.store_verb() != StoreVerb::Set {
+        engine.store.forget(request.key.placement().as_ref(), now);
+    }
+    response::line(out, words.as_bytes());
+}
+
+fn push(out: &mut Vec<u8>, request: &MetaRequest<'_>, word: &[u8], written: Written) {
+    if !request.flags.has(b'c') && !request.flags.has(b's') {
+        return bare(out, request, word);
+    }
+    out.extend_from_slice(word);
+    for (letter, argument) in request.flags.iter() {
+        match letter {
+            b'c' => response::flag_number(out, b'c', written.version),
+            b's' => response::flag_number(out, b's', written.value_bytes as u64),
+            _ => push_echo(out, request, letter, argument),
+        }
+    }
+    out.extend_from_slice(b"\r\n");
+}
