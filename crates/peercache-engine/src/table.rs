@@ -1,9 +1,9 @@
 //! Finds items by the hash of their key: linear hashing over buckets of one cache line.
 //!
 //! A table that doubles has to stop everybody while it moves millions of entries. This one grows by a bucket
-//! at a time (Litwin 1980): about one of seven inserts splits the next bucket in line, and nothing else moves.
-//! An entry is five bytes, a byte of the hash and a place, so a look-up mostly meets one line of the table and
-//! the item itself.
+//! at a time (Litwin 1980): about one of seven inserts splits the next bucket in line, and nothing else
+//! moves. An entry is five bytes, a byte of the hash and a place, so a look-up mostly meets one line of the
+//! table and the item itself.
 
 use crate::memory::Place;
 

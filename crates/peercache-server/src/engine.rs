@@ -93,4 +93,4 @@ impl Engine {
     }
 }
 
-const BYTES_PER_MB: NonZeroU64 = NonZeroU64::new(1 << 20).expect("a MiB is not 0");
+pub(crate) const BYTES_PER_MB: NonZeroU64 = NonZeroU64::new(1 << 20).expect("a MiB is not 0");

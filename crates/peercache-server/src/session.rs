@@ -5,7 +5,7 @@
 //! multiget: whoever asks for much and reads slowly makes nobody keep it for him.
 
 use crate::engine::Engine;
-use crate::execute::{self, Done};
+use crate::execute::{self, Done, Progress};
 use peercache_core::protocol::memcached::request::{Decoded, Limits, MetaLetters, decode};
 use peercache_core::protocol::memcached::response;
 use peercache_engine::Now;
@@ -36,8 +36,8 @@ pub struct Session {
     bytes_needed: usize,
     /// Bytes to come that belong to a request that was refused.
     swallow: u64,
-    /// How many keys of the multiget at the start of what is held have been answered.
-    keys_done: usize,
+    /// How much of the request at the start of what is held has been answered.
+    progress: Progress,
 }
 
 impl Session {
@@ -98,12 +98,12 @@ impl Session {
                 Turn::Over(Step::Continue)
             }
             Decoded::Request { request, bytes } => {
-                let done = execute::execute(engine, &request, self.keys_done, now, out);
-                self.keys_done = 0;
+                let progress = std::mem::take(&mut self.progress);
+                let done = execute::execute(engine, &request, progress, now, out);
                 match done {
                     Done::Answered => Turn::Took(bytes),
-                    Done::Paused { keys_done } => {
-                        self.keys_done = keys_done;
+                    Done::Paused(progress) => {
+                        self.progress = progress;
                         Turn::Over(Step::Again)
                     }
                     Done::Close => Turn::Over(Step::Close),

@@ -1,7 +1,7 @@
 //! The log: items behind one another in segments, which stand in two queues.
 //!
-//! A header and its key lie in one page; a value goes on in as many as it needs. Where too little of a page is
-//! left for a header and key, a zero byte says that the next item is in the next page. What is longer than
+//! A header and its key lie in one page; a value goes on in as many as it needs. Where too little of a page
+//! is left for a header and key, a zero byte says that the next item is in the next page. What is longer than
 //! half a segment has a segment of its own, so that it never has to be copied to stay.
 //!
 //! Invariant: a segment knows how many bytes of it are items that are not gone.

@@ -60,7 +60,7 @@ impl Store {
             Found::Nothing | Found::Expired => match vivify(&mut shard, key, read, now) {
                 Some((place, header)) => (place, header, true),
                 None => {
-                    count_miss(&mut shard, is_touch, matches!(found, Found::Expired));
+                    count_miss(&mut shard, read, found);
                     return None;
                 }
             },
@@ -131,15 +131,15 @@ fn vivify(shard: &mut Shard, key: Hashed<'_>, read: &Read, now: Now) -> Option<(
     shard.put(key, write, &[], now)
 }
 
-fn count_miss(shard: &mut Shard, is_touch: bool, was_expired: bool) {
+fn count_miss(shard: &mut Shard, read: &Read, found: Found) {
     let counters = &mut shard.counters;
-    if is_touch {
+    if read.touch.is_some() {
         counters.cmd_touch += 1;
         counters.touch_misses += 1;
     } else {
         counters.cmd_get += 1;
         counters.get_misses += 1;
-        counters.get_expired += u64::from(was_expired);
+        counters.get_expired += u64::from(matches!(found, Found::Expired));
     }
 }
 

@@ -1,10 +1,17 @@
-//! `flush_all`, `shutdown`, `version`.
+//! `flush_all`, `cache_memlimit`, `shutdown`, `version`.
 
 use super::Done;
-use crate::engine::{Engine, VERSION};
+use crate::engine::{BYTES_PER_MB, Engine, VERSION};
 use crate::options::Permission;
 use peercache_core::protocol::memcached::response;
 use peercache_engine::Now;
+use std::num::NonZeroU64;
+
+/// The least memory that may be chosen while the engine runs, in MiB (memcached's).
+const MEMORY_MB_MIN: u64 = 8;
+
+/// Above this, somebody has given bytes (memcached's).
+const MEMORY_MB_MAX: u64 = 1_000_000_000;
 
 pub(super) fn flush_all(engine: &Engine, exptime: i64, now: Now) -> &'static str {
     match engine.options.flush_all {
@@ -13,6 +20,25 @@ pub(super) fn flush_all(engine: &Engine, exptime: i64, now: Now) -> &'static str
             "OK"
         }
         Permission::Refused => "CLIENT_ERROR flush_all not allowed",
+    }
+}
+
+/// `cache_memlimit <megabytes>`.
+pub(super) fn cache_memlimit(engine: &Engine, arguments: &[u8], now: Now) -> &'static str {
+    let mut words = arguments.split(|&byte| byte == b' ').filter(|word| !word.is_empty());
+    let (Some(word), None | Some(b"noreply"), None) = (words.next(), words.next(), words.next()) else {
+        return "ERROR";
+    };
+    let number = std::str::from_utf8(word).ok().and_then(|word| word.parse::<u64>().ok());
+    match number {
+        Some(..MEMORY_MB_MIN) => "MEMLIMIT_TOO_SMALL cannot set maxbytes to less than 8m",
+        Some(MEMORY_MB_MAX..) => "MEMLIMIT_ADJUST_FAILED input value is megabytes not bytes",
+        Some(megabytes) => {
+            let bytes = NonZeroU64::new(megabytes).map_or(BYTES_PER_MB, |mb| mb.saturating_mul(BYTES_PER_MB));
+            engine.store.set_memory_bytes(bytes, now);
+            "OK"
+        }
+        None => "ERROR",
     }
 }
 

@@ -3,10 +3,11 @@
 use crate::engine::Engine;
 use peercache_core::protocol::memcached::request::{AdminVerb, Answer, Request};
 use peercache_core::protocol::memcached::response;
-use peercache_engine::{Count, Now, Put};
+use peercache_engine::{Count, Cursor, Now, Put};
 
 mod admin;
 mod count;
+mod list;
 mod meta;
 mod read;
 mod stats;
@@ -17,28 +18,36 @@ mod write;
 pub(crate) enum Done {
     /// It is answered, or wanted no answer.
     Answered,
-    /// There is enough to send before it can go on with the key behind these.
-    Paused { keys_done: usize },
+    /// There is enough to send before it can go on from here.
+    Paused(Progress),
     /// The connection ends here.
     Close,
 }
 
-/// Does what `request` asks and appends its answer to `out`. Of a multiget, the first `keys_done` keys are
-/// answered already.
+/// How much of a request has been answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Progress {
+    /// The first keys of a multiget.
+    keys: usize,
+    /// The items up to here of a listing.
+    listed: Cursor,
+}
+
+/// Does what `request` asks, from where its answer was paused, and appends the answer to `out`.
 pub(crate) fn execute(
     engine: &Engine,
     request: &Request<'_>,
-    keys_done: usize,
+    progress: Progress,
     now: Now,
     out: &mut Vec<u8>,
 ) -> Done {
     match *request {
         Request::Get { keys, versions } => {
-            return read::get(engine, keys, read::How { versions, exptime: None }, keys_done, now, out);
+            return read::get(engine, keys, read::How { versions, exptime: None }, progress, now, out);
         }
         Request::GetAndTouch { keys, exptime, versions } => {
             let how = read::How { versions, exptime: Some(exptime) };
-            return read::get(engine, keys, how, keys_done, now, out);
+            return read::get(engine, keys, how, progress, now, out);
         }
         Request::Inspect(key) => read::inspect(engine, key, now, out),
         Request::Store { verb, key, flags, exptime, value, answer } => {
@@ -57,6 +66,12 @@ pub(crate) fn execute(
         Request::Noop => say(out, Answer::Wanted, "MN"),
         Request::Version => admin::version(out),
         Request::Admin { verb: AdminVerb::Shutdown, .. } => return admin::shutdown(engine, out),
+        Request::Admin { verb: AdminVerb::CacheMemlimit, arguments, answer } => {
+            say(out, answer, admin::cache_memlimit(engine, arguments, now));
+        }
+        Request::Admin { verb: AdminVerb::LruCrawler, arguments, .. } => {
+            return list::crawl(engine, arguments, progress, now, out);
+        }
         // What it does not do it does not know, whether or not it was asked to be silent.
         Request::Admin { .. } => response::line(out, b"ERROR"),
         Request::Quit => return Done::Close,

@@ -1,6 +1,6 @@
 //! `get`, `gets`, `gat`, `gats`, `me`.
 
-use super::Done;
+use super::{Done, Progress};
 use crate::engine::Engine;
 use crate::session::OUT_BYTES_MAX;
 use peercache_core::protocol::memcached::request::{Keys, MetaKey, Versions};
@@ -19,13 +19,13 @@ pub(super) fn get(
     engine: &Engine,
     keys: Keys<'_>,
     how: How,
-    keys_done: usize,
+    progress: Progress,
     now: Now,
     out: &mut Vec<u8>,
 ) -> Done {
-    for (at, key) in keys.iter().enumerate().skip(keys_done) {
+    for (at, key) in keys.iter().enumerate().skip(progress.keys) {
         if out.len() > OUT_BYTES_MAX {
-            return Done::Paused { keys_done: at };
+            return Done::Paused(Progress { keys: at, ..progress });
         }
         match how.exptime {
             None => engine.store.get(key.as_bytes(), now, |item| value(out, &item, how.versions)),

@@ -1,5 +1,6 @@
 //! `stats`: the names are memcached's, so that what watches a memcached can watch this.
 
+use super::list;
 use crate::engine::{Engine, VERSION};
 use crate::options::Permission;
 use peercache_core::protocol::memcached::response::{line, stat, stat_number};
@@ -7,6 +8,10 @@ use peercache_engine::{Now, WhenFull};
 use std::sync::atomic::Ordering::Relaxed;
 
 pub(super) fn stats(engine: &Engine, about: &[u8], now: Now, out: &mut Vec<u8>) {
+    let (about, arguments) = match about.iter().position(|&byte| byte == b' ') {
+        Some(end) => about.split_at(end),
+        None => (about, &b""[..]),
+    };
     match about {
         b"" => {
             process(engine, now, out);
@@ -18,6 +23,11 @@ pub(super) fn stats(engine: &Engine, about: &[u8], now: Now, out: &mut Vec<u8>) 
             settings(engine, out);
             line(out, b"END");
         }
+        b"items" => {
+            items(engine, out);
+            line(out, b"END");
+        }
+        b"cachedump" => list::cachedump(engine, arguments, now, out),
         b"reset" => {
             engine.reset_counters();
             line(out, b"RESET");
@@ -79,6 +89,25 @@ fn commands(engine: &Engine, out: &mut Vec<u8>) {
         ("evicted_unfetched", counted.evicted_unfetched),
         ("evictions", counted.evictions),
         ("reclaimed", counted.reclaimed),
+    ] {
+        stat_number(out, name, number);
+    }
+}
+
+/// There are no slab classes, so all items are in the first.
+fn items(engine: &Engine, out: &mut Vec<u8>) {
+    let counted = engine.store.counters();
+    if counted.curr_items == 0 {
+        return;
+    }
+    for (name, number) in [
+        ("items:1:number", counted.curr_items),
+        ("items:1:mem_requested", counted.bytes),
+        ("items:1:evicted", counted.evictions),
+        ("items:1:outofmemory", counted.store_no_memory),
+        ("items:1:reclaimed", counted.reclaimed),
+        ("items:1:expired_unfetched", counted.expired_unfetched),
+        ("items:1:evicted_unfetched", counted.evicted_unfetched),
     ] {
         stat_number(out, name, number);
     }

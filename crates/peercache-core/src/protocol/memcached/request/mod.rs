@@ -268,7 +268,7 @@ pub enum Request<'a> {
         /// Whether to answer.
         answer: Answer,
     },
-    /// `stats`, with its argument or nothing.
+    /// `stats`, with its arguments or nothing.
     Stats(&'a [u8]),
     /// `mg`, `ms`, `md`, `ma`.
     Meta(MetaRequest<'a>),
@@ -377,7 +377,7 @@ fn dispatch<'a>(line: &Line<'a>, behind: &'a [u8], limits: &Limits) -> Decoded<'
         b"flush_all" => plain::flush_all(line),
         b"verbosity" => plain::verbosity(line),
         b"me" => plain::inspect(line),
-        b"stats" => line.request(Request::Stats(words::next(arguments).0)),
+        b"stats" => line.request(Request::Stats(arguments.trim_ascii())),
         b"mn" => line.request(Request::Noop),
         b"version" => line.request(Request::Version),
         b"quit" => line.request(Request::Quit),

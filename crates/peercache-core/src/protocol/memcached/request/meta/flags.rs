@@ -214,7 +214,8 @@ fn check_word(word: &[u8], seen: Letters, key: Key<'_>, letters: MetaLetters) ->
     if letter >= 127 || seen.has(letter) {
         return Checked::Refused("CLIENT_ERROR duplicate flag");
     }
-    if !is_known(letter) && !(letters == MetaLetters::Current && is_newer(letter)) {
+    let is_known = is_known(letter) || (letters == MetaLetters::Current && is_newer(letter));
+    if !is_known {
         return Checked::Refused("CLIENT_ERROR invalid flag");
     }
     if argument.iter().any(u8::is_ascii_control) {
