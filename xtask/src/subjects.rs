@@ -12,19 +12,6 @@ use std::path::Path;
 pub(crate) struct Subject {
     pub(crate) name: &'static str,
     pub(crate) kind: Kind,
-    /// What is known to fail there.
-    pub(crate) known: &'static [Known],
-}
-
-/// Tests that fail and may, with the reason.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Known {
-    pub(crate) suite: &'static str,
-    /// What their names contain.
-    pub(crate) named: &'static str,
-    /// How many there are.
-    pub(crate) tests: usize,
-    pub(crate) why: &'static str,
 }
 
 /// How to come by one.
@@ -42,19 +29,12 @@ pub(crate) enum Kind {
 
 /// Everything that the steps run against.
 const SUBJECTS: &[Subject] = &[
-    Subject { name: "memcached", kind: Kind::Memcached, known: &[] },
-    Subject { name: "embedded", kind: Kind::Embedded, known: EMBEDDED },
-    Subject { name: "proxy, 1 peer", kind: Kind::Proxy { peers: 1, copies: 1 }, known: &[] },
-    Subject { name: "proxy, 4 peers", kind: Kind::Proxy { peers: 4, copies: 1 }, known: &[] },
-    Subject { name: "proxy, 4 peers, 2 copies", kind: Kind::Proxy { peers: 4, copies: 2 }, known: &[] },
+    Subject { name: "memcached", kind: Kind::Memcached },
+    Subject { name: "embedded", kind: Kind::Embedded },
+    Subject { name: "proxy, 1 peer", kind: Kind::Proxy { peers: 1, copies: 1 } },
+    Subject { name: "proxy, 4 peers", kind: Kind::Proxy { peers: 4, copies: 1 } },
+    Subject { name: "proxy, 4 peers, 2 copies", kind: Kind::Proxy { peers: 4, copies: 2 } },
 ];
-
-const EMBEDDED: &[Known] = &[Known {
-    suite: "pymemcache",
-    named: "::test_misc[",
-    tests: 12,
-    why: "`stats cachedump` shows slabs, which the embedded engine does not have",
-}];
 
 impl Subject {
     /// Those that the words of a command line name; all of the table when there are none.
@@ -70,11 +50,11 @@ impl Subject {
         let numbers = word.strip_prefix("proxy:").and_then(|rest| rest.split_once(':'));
         let numbers = numbers.and_then(|(a, b)| Some((a.parse().ok()?, b.parse().ok()?)));
         let is_own = |address: &SocketAddr| address.ip().is_loopback();
-        let (name, kind, known) = match (word, numbers, word.parse().ok().filter(is_own)) {
-            ("memcached", _, _) => ("memcached", Kind::Memcached, [].as_slice()),
-            ("embedded", _, _) => ("embedded", Kind::Embedded, EMBEDDED),
-            (_, Some((peers, copies)), _) => ("proxy", Kind::Proxy { peers, copies }, [].as_slice()),
-            (_, _, Some(address)) => ("address", Kind::Address(address), [].as_slice()),
+        let (name, kind) = match (word, numbers, word.parse().ok().filter(is_own)) {
+            ("memcached", _, _) => ("memcached", Kind::Memcached),
+            ("embedded", _, _) => ("embedded", Kind::Embedded),
+            (_, Some((peers, copies)), _) => ("proxy", Kind::Proxy { peers, copies }),
+            (_, _, Some(address)) => ("address", Kind::Address(address)),
             _ => {
                 return Err(format!(
                     "{word:?} is no subject: memcached, embedded, proxy:PEERS:COPIES, or a loopback address \
@@ -82,7 +62,7 @@ impl Subject {
                 ));
             }
         };
-        Ok(Self { name, kind, known })
+        Ok(Self { name, kind })
     }
 
     /// Whether all suites meet the same process.

@@ -2,9 +2,8 @@
 //! the counts, and what we serve.
 //!
 //! A suite is one file, and so is the table of what is tested. Every pair of the two is a job with daemons of
-//! its own, because the suites empty what they are given. A suite that runs fewer tests than it has, fails
-//! one that is not listed as known, or passes one that is, is an error: a list of differences that nobody has
-//! to shorten says nothing.
+//! its own, because the suites empty what they are given. A suite that runs fewer tests than it has is an
+//! error, as one that fails is.
 
 mod judge;
 mod memccapable;
@@ -91,5 +90,5 @@ fn perform(bench: &Bench, suite: &Suite, subject: &Subject) -> Result<String, St
     let folder = tempfile::tempdir().map_err(|error| format!("no temporary folder: {error}"))?;
     let running = subject.start(&bench.peercache, folder.path())?;
     let outcome = (suite.run)(&bench.tools, running.address(), folder.path())?;
-    judge(suite.name, suite.tests, &outcome, subject.known)
+    judge(suite.tests, &outcome)
 }
