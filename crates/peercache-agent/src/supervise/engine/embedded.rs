@@ -2,7 +2,7 @@
 //! it and dies without taking anything along, like any other engine.
 
 use super::find::{FindError, Program, Surroundings, is_executable};
-use super::{Engine, EngineSettings, shared_flags};
+use super::{Engine, EngineSettings, Protocol, Statistic, memcached, shared_flags};
 use peercache_core::spec::EngineKind;
 use std::ffi::OsString;
 
@@ -32,6 +32,14 @@ impl Engine for Embedded {
         let mut args = vec![OsString::from("engine")];
         args.extend(shared_flags(settings));
         args
+    }
+
+    fn protocol(&self) -> Protocol {
+        Protocol::Memcached
+    }
+
+    fn statistics(&self) -> &'static [(Statistic, &'static str)] {
+        memcached::STATISTICS
     }
 }
 

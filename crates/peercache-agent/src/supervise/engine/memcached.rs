@@ -1,7 +1,7 @@
 //! memcached, the real one.
 
 use super::find::{FindError, Program, Surroundings, ask_version, is_executable, on_path};
-use super::{Engine, EngineSettings, shared_flags};
+use super::{Engine, EngineSettings, Protocol, Statistic, shared_flags};
 use peercache_core::spec::{AuthFile, EngineKind};
 use rustix::process::geteuid;
 use std::ffi::{OsStr, OsString};
@@ -11,6 +11,19 @@ use std::path::{self, PathBuf};
 
 /// The user without rights of its own that nearly every system has.
 const UNPRIVILEGED: &str = "nobody";
+
+/// What memcached calls its statistics; the embedded engine calls them the same.
+pub(super) const STATISTICS: &[(Statistic, &str)] = &[
+    (Statistic::Pid, "pid"),
+    (Statistic::Version, "version"),
+    (Statistic::Items, "curr_items"),
+    (Statistic::Bytes, "bytes"),
+    (Statistic::BytesMax, "limit_maxbytes"),
+    (Statistic::Evictions, "evictions"),
+    (Statistic::Hits, "get_hits"),
+    (Statistic::Misses, "get_misses"),
+    (Statistic::Connections, "curr_connections"),
+];
 
 /// The description of memcached.
 pub(super) struct Memcached;
@@ -53,6 +66,14 @@ impl Engine for Memcached {
             args.extend(["-Y", file.as_str()].map(OsString::from));
         }
         args
+    }
+
+    fn protocol(&self) -> Protocol {
+        Protocol::Memcached
+    }
+
+    fn statistics(&self) -> &'static [(Statistic, &'static str)] {
+        STATISTICS
     }
 }
 

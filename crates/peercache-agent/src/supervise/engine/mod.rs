@@ -1,18 +1,25 @@
-//! The engines a peer can run, each described once: where its program is and how it is told what to do.
+//! The engines a peer can run, each described once: where its program is, how it is told what to do and
+//! talked to, and what it says of itself.
 //!
-//! Adding an engine is adding one file here and one line to [`of`]. Nothing else in the supervisor knows
-//! which engine it runs: all of them answer `stats` with their pid and end on SIGTERM.
+//! Adding an engine is adding one file here, its name to [`EngineKind`] and a line to [`of`]. Nothing else
+//! depends on which engine a peer runs: all of them run in the foreground,
+//! say their pid and end on SIGTERM.
 
 mod choice;
 mod embedded;
 mod find;
 mod memcached;
+mod protocol;
 mod settings;
+mod statistic;
 
 pub use choice::Choice;
 pub use find::{FindError, Program, Surroundings};
+pub use protocol::Protocol;
 pub use settings::{EngineSettings, SettingsError};
+pub use statistic::Statistic;
 
+use super::stats;
 use peercache_core::spec::EngineKind;
 use std::ffi::OsString;
 
@@ -30,8 +37,30 @@ pub trait Engine: Sync {
     /// Whether its program can ask clients who they are.
     fn can_ask_who_is_there(&self) -> bool;
 
-    /// The arguments that make its program a daemon in the foreground with these settings.
+    /// The arguments that make its program a daemon in the foreground with these settings, its memory cap
+    /// among them.
     fn args(&self, settings: &EngineSettings) -> Vec<OsString>;
+
+    /// How its daemons are talked to; they are ready when their answer has the right pid.
+    fn protocol(&self) -> Protocol;
+
+    /// What its daemons call the statistics that we have names for.
+    fn statistics(&self) -> &'static [(Statistic, &'static str)];
+}
+
+impl dyn Engine {
+    /// What `answer`, the statistics of one of its daemons, says under our name `which`.
+    #[must_use]
+    pub fn statistic<'a>(&self, answer: &'a [(String, String)], which: Statistic) -> Option<&'a str> {
+        let (_, name) = self.statistics().iter().find(|(ours, _)| *ours == which)?;
+        stats::value(answer, name)
+    }
+
+    /// As `statistic`, where that is a whole number.
+    #[must_use]
+    pub fn number(&self, answer: &[(String, String)], which: Statistic) -> Option<u64> {
+        self.statistic(answer, which)?.parse().ok()
+    }
 }
 
 /// The description of `kind`.
@@ -54,4 +83,31 @@ fn shared_flags(settings: &EngineSettings) -> Vec<OsString> {
         ("-I", settings.item_bytes_max.to_string()),
     ];
     flags.into_iter().flat_map(|(flag, value)| [flag.into(), value.into()]).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_has_a_description_of_itself_that_names_every_statistic() {
+        for &kind in EngineKind::ALL {
+            let engine = of(kind);
+            assert_eq!(engine.kind(), kind);
+            for which in [&[Statistic::Pid, Statistic::Version], Statistic::FIGURES].concat() {
+                let names = engine.statistics().iter().filter(|(ours, _)| *ours == which);
+                assert_eq!(names.count(), 1, "{kind}: {which:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn an_answer_is_read_under_our_names() {
+        let answer = [("curr_items", "3"), ("version", "1.6.18")].map(|(n, v)| (n.to_owned(), v.to_owned()));
+        let engine = of(EngineKind::Memcached);
+        assert_eq!(engine.number(&answer, Statistic::Items), Some(3));
+        assert_eq!(engine.statistic(&answer, Statistic::Version), Some("1.6.18"));
+        assert_eq!(engine.number(&answer, Statistic::Version), None, "it is no whole number");
+        assert_eq!(engine.number(&answer, Statistic::Hits), None, "it is not there");
+    }
 }
