@@ -25,7 +25,8 @@ pub mod stats;
 mod wait;
 
 pub use engine::{
-    Choice, Engine, EngineSettings, FindError, Program, Protocol, SettingsError, Statistic, Surroundings,
+    Ability, Choice, Engine, EngineSettings, FindError, Program, Protocol, SettingsError, Statistic,
+    Surroundings,
 };
 pub use identity::ProcessIdentity;
 pub use launch::{Launch, Launched, SpawnError, spawn};

@@ -89,7 +89,7 @@ impl StartWish {
         record.port_fixed |= self.port.is_some();
         record.auth_file = self.auth_file.clone().or_else(|| record.auth_file.take());
         if record.auth_file.is_some() {
-            refuse_unless_asking(record.engine)?;
+            refuse_unless_asking(&self.choice)?;
         }
         Ok(())
     }

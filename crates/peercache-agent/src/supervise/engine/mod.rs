@@ -1,10 +1,11 @@
 //! The engines a peer can run, each described once: where its program is, how it is told what to do and
-//! talked to, and what it says of itself.
+//! talked to, what it says of itself and what it can do.
 //!
 //! Adding an engine is adding one file here, its name to [`EngineKind`] and a line to [`of`]. Nothing else
 //! depends on which engine a peer runs: all of them run in the foreground,
 //! say their pid and end on SIGTERM.
 
+mod ability;
 mod choice;
 mod embedded;
 mod find;
@@ -13,6 +14,7 @@ mod protocol;
 mod settings;
 mod statistic;
 
+pub use ability::{Ability, Since};
 pub use choice::Choice;
 pub use find::{FindError, Program, Surroundings};
 pub use protocol::Protocol;
@@ -20,7 +22,7 @@ pub use settings::{EngineSettings, SettingsError};
 pub use statistic::Statistic;
 
 use super::stats;
-use peercache_core::spec::EngineKind;
+use peercache_core::spec::{AuthFile, EngineKind};
 use std::ffi::OsString;
 
 /// One kind of engine.
@@ -34,18 +36,25 @@ pub trait Engine: Sync {
     /// [`FindError`] says where it was looked for and what to do.
     fn find(&self, surroundings: &Surroundings) -> Result<Program, FindError>;
 
-    /// Whether its program can ask clients who they are.
-    fn can_ask_who_is_there(&self) -> bool;
+    /// What people are told that a peer gets with `program`, as a phrase.
+    fn title(&self, program: &Program) -> String;
 
     /// The arguments that make its program a daemon in the foreground with these settings, its memory cap
     /// among them.
     fn args(&self, settings: &EngineSettings) -> Vec<OsString>;
+
+    /// The user that its program becomes where root starts it, who has to be able to read `auth_file`; none
+    /// where it stays who it is.
+    fn user(&self, auth_file: Option<&AuthFile>) -> Option<String>;
 
     /// How its daemons are talked to; they are ready when their answer has the right pid.
     fn protocol(&self) -> Protocol;
 
     /// What its daemons call the statistics that we have names for.
     fn statistics(&self) -> &'static [(Statistic, &'static str)];
+
+    /// What it can do, and in which versions.
+    fn abilities(&self) -> &'static [(Ability, Since)];
 }
 
 impl dyn Engine {
@@ -60,6 +69,12 @@ impl dyn Engine {
     #[must_use]
     pub fn number(&self, answer: &[(String, String)], which: Statistic) -> Option<u64> {
         self.statistic(answer, which)?.parse().ok()
+    }
+
+    /// What it can do when its program says that it is `version`; none where that is unknown.
+    #[must_use]
+    pub fn abilities_at(&self, version: &str) -> Option<Vec<Ability>> {
+        ability::at(self.abilities(), version)
     }
 }
 
@@ -82,7 +97,8 @@ fn shared_flags(settings: &EngineSettings) -> Vec<OsString> {
         ("-c", settings.connections.to_string()),
         ("-I", settings.item_bytes_max.to_string()),
     ];
-    flags.into_iter().flat_map(|(flag, value)| [flag.into(), value.into()]).collect()
+    let users = settings.auth_file.iter().map(|file| ("-Y", file.to_string()));
+    flags.into_iter().chain(users).flat_map(|(flag, value)| [flag.into(), value.into()]).collect()
 }
 
 #[cfg(test)]

@@ -69,7 +69,7 @@ impl Start {
         let users_before = before.and_then(|peer| peer.auth_file.as_ref());
         if let Some(file) = self.auth_file.as_ref().or(users_before) {
             check_users(context.output, file)?;
-            warn_of_root(context.output, file);
+            warn_of_root(context.output, choice.kind, file);
         }
         Ok(StartWish {
             choice,
