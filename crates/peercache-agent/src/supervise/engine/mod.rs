@@ -1,8 +1,8 @@
 //! The engines a peer can run, each described once: where its program is, how it is told what to do and
 //! talked to, what it says of itself and what it can do.
 //!
-//! Adding an engine is adding one file here, its name to [`EngineKind`] and a line to [`of`]. Nothing else
-//! depends on which engine a peer runs: all of them run in the foreground,
+//! Adding an engine is adding one file here, its name to [`EngineKind`] and a line to [`of`]
+//! (docs/engines.md). Nothing else depends on which engine a peer runs: all of them run in the foreground,
 //! say their pid and end on SIGTERM.
 
 mod ability;
@@ -105,6 +105,9 @@ fn shared_flags(settings: &EngineSettings) -> Vec<OsString> {
 mod tests {
     use super::*;
 
+    /// What people are told.
+    const PAGE: &str = include_str!("../../../../../docs/engines.md");
+
     #[test]
     fn every_kind_has_a_description_of_itself_that_names_every_statistic() {
         for &kind in EngineKind::ALL {
@@ -115,6 +118,50 @@ mod tests {
                 assert_eq!(names.count(), 1, "{kind}: {which:?}");
             }
         }
+    }
+
+    /// The table under `heading`: of each row what it is about, and what it says of each kind.
+    fn written(heading: &str) -> Vec<(String, Vec<String>)> {
+        let section = PAGE.split("\n## ").find(|section| section.starts_with(heading)).unwrap();
+        let rows = section.lines().filter_map(|line| line.strip_prefix("| ")?.strip_suffix(" |"));
+        let cells = rows.map(|row| row.split(" | ").map(str::to_owned).collect::<Vec<_>>());
+        cells.map(|mut cells| (cells[0].clone(), cells.split_off(2))).collect()
+    }
+
+    /// What is said of each kind, in the order in which people are told of them.
+    fn of_each(say: impl Fn(&dyn Engine) -> String) -> Vec<String> {
+        EngineKind::ALL.iter().map(|&kind| say(of(kind))).collect()
+    }
+
+    #[test]
+    fn the_page_says_what_the_descriptions_say() {
+        let kinds = of_each(|engine| engine.kind().to_string());
+        let mut known: Vec<Ability> = Vec::new();
+        for (ability, _) in EngineKind::ALL.iter().flat_map(|&kind| of(kind).abilities()) {
+            if !known.contains(ability) {
+                known.push(*ability);
+            }
+        }
+        let abilities = known.into_iter().map(|ability| {
+            let said = |engine: &dyn Engine| match engine.abilities().iter().find(|(a, _)| *a == ability) {
+                Some((_, Since::Always)) => "yes".to_owned(),
+                Some((_, Since::Version(major, minor, patch))) => format!("from {major}.{minor}.{patch}"),
+                None => "no".to_owned(),
+            };
+            (ability.to_string(), of_each(said))
+        });
+        let head = [("ability".to_owned(), kinds.clone())];
+        assert_eq!(written("What each can do"), head.into_iter().chain(abilities).collect::<Vec<_>>());
+
+        let statistics = Statistic::FIGURES.iter().map(|&which| {
+            let name = |engine: &dyn Engine| engine.statistics().iter().find(|(ours, _)| *ours == which);
+            (format!("`{}`", which.as_str()), of_each(|engine| format!("`{}`", name(engine).unwrap().1)))
+        });
+        let head = [("name".to_owned(), kinds)];
+        assert_eq!(
+            written("What each says of itself"),
+            head.into_iter().chain(statistics).collect::<Vec<_>>()
+        );
     }
 
     #[test]
