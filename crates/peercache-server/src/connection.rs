@@ -35,7 +35,7 @@ pub(crate) async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
     scratch: &Scratch,
     mut drains: watch::Receiver<bool>,
 ) -> io::Result<()> {
-    let mut connection = Connection { stream, engine, session: Session::new(), out: Vec::new() };
+    let mut connection = Connection { stream, engine, session: Session::new(engine), out: Vec::new() };
     let mut drained = pin!(async move { drains.wait_for(|&draining| draining).await.map(drop) });
     loop {
         let read = poll_fn(|cx| connection.poll_read(cx, scratch));

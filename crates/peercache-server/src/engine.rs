@@ -2,6 +2,7 @@
 
 use crate::door::Gauges;
 use crate::options::Options;
+use crate::passwords::Passwords;
 use peercache_engine::{Now, Store};
 use std::num::NonZeroU64;
 use std::sync::Arc;
@@ -18,6 +19,8 @@ pub const VERSION: &str = "1.6.18-peercache";
 pub struct Engine {
     pub(crate) store: Store,
     pub(crate) options: Options,
+    /// Who may use it; none is everybody.
+    pub(crate) passwords: Option<Passwords>,
     pub(crate) gauges: Arc<Gauges>,
     /// Told when a client stops the engine.
     pub(crate) stop: Notify,
@@ -28,9 +31,14 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// An empty engine.
+    /// An empty engine, for everybody.
     #[must_use]
     pub fn new(options: Options) -> Self {
+        Self::with_users(options, None)
+    }
+
+    /// An empty engine, for whoever is among the users.
+    pub(crate) fn with_users(options: Options, passwords: Option<Passwords>) -> Self {
         let memory_bytes = NonZeroU64::from(options.memory_mb).saturating_mul(BYTES_PER_MB);
         let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let store_options = peercache_engine::Options {
@@ -42,6 +50,7 @@ impl Engine {
         Self {
             store,
             options,
+            passwords,
             gauges: Arc::default(),
             flushes: AtomicU64::new(0),
             metas: AtomicU64::new(0),

@@ -26,5 +26,5 @@ pub use main_entry::{EngineError, engine_main};
 pub use options::Options;
 pub use passwords::Passwords;
 pub use peercache_client::users::UsersError;
-pub use serve::{Server, bind};
+pub use serve::{OpenError, Server, bind};
 pub use session::{Session, Step};

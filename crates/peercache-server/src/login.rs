@@ -14,6 +14,12 @@ const BAD_TOKEN: &str = "CLIENT_ERROR bad authentication token format";
 /// The longest line that is read, in bytes.
 const LINE_BYTES_MAX: usize = 512;
 
+/// Attempts, right words in the wrong order included, after which a connection is closed.
+pub(crate) const FAILURES_MAX: u8 = 5;
+
+/// The answer to somebody who says to be whom he is not.
+pub(crate) const NOT_ADMITTED: &str = "CLIENT_ERROR authentication failure";
+
 /// What the bytes at hand amount to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Login<'a> {

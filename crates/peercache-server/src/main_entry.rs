@@ -1,8 +1,8 @@
 //! The embedded engine as a program: what `peercache engine` runs.
 
-use crate::door::{BindError, ServeError};
+use crate::door::ServeError;
 use crate::options::{FlagError, from_memcached_flags};
-use crate::serve::bind;
+use crate::serve::{OpenError, bind};
 use std::ffi::OsString;
 use std::io;
 use thiserror::Error;
@@ -15,9 +15,9 @@ pub enum EngineError {
     /// The command line cannot be used.
     #[error(transparent)]
     Flags(#[from] FlagError),
-    /// It cannot listen.
+    /// It cannot listen, or does not know for whom.
     #[error(transparent)]
-    Bind(#[from] BindError),
+    Open(#[from] OpenError),
     /// The system gave it no event queue or no signals.
     #[error("cannot set up the engine's main thread: {0}")]
     Setup(#[source] io::Error),

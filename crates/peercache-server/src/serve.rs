@@ -4,6 +4,8 @@ use crate::clients;
 use crate::door::{self, BindError, Listener, ServeError, Welcome, Welcomed, Worker, bind_tcp, bind_unix};
 use crate::engine::Engine;
 use crate::options::Options;
+use crate::passwords::Passwords;
+use peercache_client::users::UsersError;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
@@ -12,6 +14,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
+use thiserror::Error;
 use tokio::sync::watch;
 
 /// How often dead items are looked for.
@@ -20,23 +23,36 @@ const RECLAIM_EVERY: Duration = Duration::from_secs(1);
 /// How long the search for dead items rests between steps.
 const RECLAIM_REST: Duration = Duration::from_micros(200);
 
+/// Why an engine cannot begin. Nothing was started.
+#[derive(Debug, Error)]
+pub enum OpenError {
+    /// It cannot listen.
+    #[error(transparent)]
+    Bind(#[from] BindError),
+    /// The file of users cannot be used.
+    #[error(transparent)]
+    Users(#[from] UsersError),
+}
+
 /// Opens what `options` says to listen on. Clients can connect from now on; they are served by
 /// [`Server::serve`].
 ///
 /// # Errors
-/// [`BindError`] says which address, and what to do.
-pub fn bind(options: Options) -> Result<Server, BindError> {
+/// [`OpenError`] says which address or file, and what to do.
+pub fn bind(options: Options) -> Result<Server, OpenError> {
+    let passwords = options.auth_file.as_deref().map(Passwords::read).transpose()?;
+    let welcomed = if passwords.is_some() { Welcomed::Users } else { Welcomed::Everybody };
     let mut listeners = Vec::new();
     let mut addresses = Vec::new();
     for &address in &options.addresses {
-        let (listener, bound) = bind_tcp(SocketAddr::new(address, options.port), Welcomed::Everybody)?;
+        let (listener, bound) = bind_tcp(SocketAddr::new(address, options.port), welcomed)?;
         addresses.push(bound);
         listeners.push(listener);
     }
     if let Some(socket) = &options.unix_socket {
         listeners.push(bind_unix(&socket.path, socket.mode)?);
     }
-    Ok(Server { engine: Arc::new(Engine::new(options)), listeners, addresses })
+    Ok(Server { engine: Arc::new(Engine::with_users(options, passwords)), listeners, addresses })
 }
 
 /// Listeners that are open, and the engine behind them.

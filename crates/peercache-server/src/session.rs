@@ -6,6 +6,7 @@
 
 use crate::engine::Engine;
 use crate::execute::{self, Done, Progress};
+use crate::login::{self, FAILURES_MAX, Login, NOT_ADMITTED};
 use peercache_core::protocol::memcached::request::{Decoded, Limits, MetaLetters, decode};
 use peercache_core::protocol::memcached::response;
 use peercache_engine::Now;
@@ -36,15 +37,17 @@ pub struct Session {
     bytes_needed: usize,
     /// Bytes to come that belong to a request that was refused.
     swallow: u64,
+    /// How often the client failed to say who it is; none where it need not say so, or has.
+    failures: Option<u8>,
     /// How much of the request at the start of what is held has been answered.
     progress: Progress,
 }
 
 impl Session {
-    /// A conversation that has not begun.
+    /// A conversation with `engine` that has not begun.
     #[must_use]
-    pub fn new() -> Self {
-        Self::default()
+    pub fn new(engine: &Engine) -> Self {
+        Self { failures: engine.passwords.as_ref().map(|_| 0), ..Self::default() }
     }
 
     /// Takes what the client sent and appends the answers to `out`.
@@ -82,11 +85,41 @@ impl Session {
             if out.len() > OUT_BYTES_MAX {
                 return (taken, Step::Again);
             }
-            match self.answer(engine, rest, now, out) {
+            let turn = match self.failures {
+                None => self.answer(engine, rest, now, out),
+                Some(failures) => self.log_in(engine, failures, rest, out),
+            };
+            match turn {
                 Turn::Took(bytes) => taken += bytes,
                 Turn::Over(step) => return (taken, step),
             }
         }
+    }
+
+    /// Answers the attempt to say who it is at the start of `input`; nothing else is understood before.
+    fn log_in(&mut self, engine: &Engine, failures: u8, input: &[u8], out: &mut Vec<u8>) -> Turn {
+        let (answer, bytes) = match login::decode(input) {
+            Login::Incomplete => {
+                self.bytes_needed = input.len() + 1;
+                return Turn::Over(Step::Continue);
+            }
+            Login::Attempt { user, password, bytes } => {
+                if engine.passwords.as_ref().is_none_or(|known| known.admits(user, password)) {
+                    self.failures = None;
+                    response::line(out, b"STORED");
+                    return Turn::Took(bytes);
+                }
+                (NOT_ADMITTED, bytes)
+            }
+            Login::Refused { answer, bytes } => (answer, bytes),
+            Login::Close { answer } => {
+                response::line(out, answer.as_bytes());
+                return Turn::Over(Step::Close);
+            }
+        };
+        response::line(out, answer.as_bytes());
+        self.failures = Some(failures + 1);
+        if failures + 1 < FAILURES_MAX { Turn::Took(bytes) } else { Turn::Over(Step::Close) }
     }
 
     /// Answers the request at the start of `input`.

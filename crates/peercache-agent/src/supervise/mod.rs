@@ -24,7 +24,10 @@ pub mod ready;
 pub mod stats;
 mod wait;
 
-pub use engine::{Choice, Engine, EngineSettings, FindError, Program, SettingsError, Surroundings};
+pub use engine::{
+    Ability, Choice, Engine, EngineSettings, FindError, Program, Protocol, SettingsError, Statistic,
+    Surroundings,
+};
 pub use identity::ProcessIdentity;
 pub use launch::{Launch, Launched, SpawnError, spawn};
 pub use log::LogMark;

@@ -3,9 +3,10 @@
 //! An answer on the port proves nothing: another program may have had the port all along while ours has died
 //! of it. So the answer must name our daemon's pid.
 
+use super::engine::{Engine, Statistic};
 use super::launch::Launched;
 use super::process::{Exit, WatchError};
-use super::stats::{self, StatsError};
+use super::stats::StatsError;
 use peercache_core::spec::AuthFile;
 use std::fmt::Write;
 use std::net::SocketAddr;
@@ -34,12 +35,14 @@ pub struct Ready {
     pub pid: u32,
 }
 
-/// Returns when `daemon` itself answers at `address`. `users` says who to be there, where it wants to know.
+/// Returns when `daemon` itself, which runs `engine`, answers at `address`. `users` says who to be there,
+/// where it wants to know.
 ///
 /// # Errors
 /// [`NotReady`] says what happened instead. Except for [`NotReady::Exited`] the daemon may still run; it is
 /// the caller's to stop.
 pub async fn wait_ready(
+    engine: &'static dyn Engine,
     daemon: &Launched,
     address: SocketAddr,
     users: Option<&AuthFile>,
@@ -49,8 +52,8 @@ pub async fn wait_ready(
     let mut pause = PAUSE_FIRST;
     loop {
         let left = within.saturating_sub(start.elapsed());
-        let reason = match stats::query(address, users, ATTEMPT.min(left)).await {
-            Ok(answer) => return judge(daemon, address, &answer),
+        let reason = match engine.protocol().statistics(address, users, ATTEMPT.min(left)).await {
+            Ok(answer) => return judge(engine, daemon, address, &answer),
             Err(StatsError::NotMemcached { said, .. }) => return Err(NotReady::Stranger { address, said }),
             Err(error) => error,
         };
@@ -66,9 +69,14 @@ pub async fn wait_ready(
     }
 }
 
-fn judge(daemon: &Launched, address: SocketAddr, answer: &[(String, String)]) -> Result<Ready, NotReady> {
-    let version = stats::value(answer, "version").unwrap_or("unknown").to_owned();
-    match stats::value(answer, "pid").and_then(|pid| pid.parse().ok()) {
+fn judge(
+    engine: &'static dyn Engine,
+    daemon: &Launched,
+    address: SocketAddr,
+    answer: &[(String, String)],
+) -> Result<Ready, NotReady> {
+    let version = engine.statistic(answer, Statistic::Version).unwrap_or("unknown").to_owned();
+    match engine.statistic(answer, Statistic::Pid).and_then(|pid| pid.parse().ok()) {
         Some(pid) if pid == daemon.process.pid() => Ok(Ready { version, pid }),
         Some(pid) => Err(NotReady::PortTaken { address, pid, version }),
         None => Err(NotReady::Stranger { address, said: "statistics without a pid".to_owned() }),

@@ -1,7 +1,8 @@
 //! What the supervisor's tests share: real memcached daemons in temporary folders, ended whatever happens.
 
 use peercache_agent::supervise::{
-    Choice, EngineSettings, Launch, Launched, LogMark, Marker, Process, Surroundings, engine, port, spawn,
+    self, Choice, EngineSettings, Launch, Launched, LogMark, Marker, NotReady, Process, Ready, Surroundings,
+    engine, port, spawn,
 };
 use peercache_core::spec::EngineKind;
 use std::collections::BTreeSet;
@@ -109,6 +110,15 @@ impl Drop for Yard {
             let _ = daemon.process.stop(Duration::ZERO);
         }
     }
+}
+
+/// Waits until `daemon` serves as a memcached that asks nobody who they are.
+pub(crate) async fn wait_ready(
+    daemon: &Launched,
+    address: SocketAddr,
+    within: Duration,
+) -> Result<Ready, NotReady> {
+    supervise::wait_ready(engine::of(EngineKind::Memcached), daemon, address, None, within).await
 }
 
 /// Asks `condition` until it holds.

@@ -1,7 +1,7 @@
 //! A daemon outlives the command that started it, whichever way that command ends.
 
-use crate::common::{GRACE, PATIENCE, Yard, eventually};
-use peercache_agent::supervise::{Process, ProcessIdentity, Stopped, stats, wait_ready};
+use crate::common::{GRACE, PATIENCE, Yard, eventually, wait_ready};
+use peercache_agent::supervise::{Process, ProcessIdentity, Stopped, stats};
 use rustix::process::{Pid, Signal, kill_process_group};
 use std::env;
 use std::fs;
@@ -30,7 +30,7 @@ async fn a_daemon_survives_the_ctrl_c_and_the_kill_of_its_starter() {
 async fn start_a_daemon_and_never_end(record: &Path) {
     let mut yard = Yard::new();
     let (daemon, address) = yard.memcached();
-    wait_ready(daemon, address, None, PATIENCE).await.expect("memcached serves");
+    wait_ready(daemon, address, PATIENCE).await.expect("memcached serves");
     let text = serde_json::to_string(&(daemon.process.identity(), address)).expect("an identity is JSON");
     let torn = record.with_extension("torn");
     fs::write(&torn, text).expect("our folder is there");

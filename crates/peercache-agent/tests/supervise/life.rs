@@ -1,10 +1,10 @@
 //! Real daemons from start to end: ready, found again, killed, hung, gone.
 
-use crate::common::{GRACE, PATIENCE, Yard, eventually};
-use peercache_agent::supervise::stats::{self, value};
+use crate::common::{GRACE, PATIENCE, Yard, eventually, wait_ready};
 use peercache_agent::supervise::{
-    Exit, LogMark, Process, ProcessIdentity, Stopped, find_marked, port, wait_ready,
+    Exit, LogMark, Process, ProcessIdentity, Statistic, Stopped, engine, find_marked, port, stats,
 };
+use peercache_core::spec::EngineKind;
 use rustix::process::{Pid, Signal, kill_process};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -19,12 +19,16 @@ fn signal(pid: u32, signal: Signal) {
 async fn a_memcached_starts_serves_and_stops() {
     let mut yard = Yard::new();
     let (daemon, address) = yard.memcached();
-    let ready = wait_ready(daemon, address, None, PATIENCE).await.unwrap();
+    let ready = wait_ready(daemon, address, PATIENCE).await.unwrap();
     assert_eq!(ready.pid, daemon.process.pid());
     assert!(ready.version.starts_with("1."), "{}", ready.version);
     assert_eq!(stats::version(address, None, PATIENCE).await.unwrap(), ready.version);
     let answer = stats::query(address, None, PATIENCE).await.unwrap();
-    assert_eq!(value(&answer, "limit_maxbytes"), Some("8388608"));
+    let engine = engine::of(EngineKind::Memcached);
+    assert_eq!(engine.number(&answer, Statistic::BytesMax), Some(8_388_608));
+    for &which in Statistic::FIGURES {
+        assert!(engine.number(&answer, which).is_some(), "{which:?}");
+    }
 
     assert!(daemon.process.is_alive().unwrap());
     assert!(!port::is_free(address.port()));
@@ -39,7 +43,7 @@ async fn every_memcached_of_thirty_gets_ready() {
     let mut yards: Vec<Yard> = (0..30).map(|_| Yard::new()).collect();
     let daemons: Vec<_> = yards.iter_mut().map(Yard::memcached).collect();
     for (daemon, address) in &daemons {
-        wait_ready(daemon, *address, None, PATIENCE).await.unwrap();
+        wait_ready(daemon, *address, PATIENCE).await.unwrap();
     }
     let pids: std::collections::BTreeSet<u32> =
         daemons.iter().map(|(daemon, _)| daemon.process.pid()).collect();
@@ -50,7 +54,7 @@ async fn every_memcached_of_thirty_gets_ready() {
 async fn a_daemon_is_found_again_by_its_written_identity() {
     let mut yard = Yard::new();
     let (daemon, address) = yard.memcached();
-    wait_ready(daemon, address, None, PATIENCE).await.unwrap();
+    wait_ready(daemon, address, PATIENCE).await.unwrap();
     let written = serde_json::to_string(daemon.process.identity()).unwrap();
     let identity: ProcessIdentity = serde_json::from_str(&written).unwrap();
 
@@ -65,7 +69,7 @@ async fn a_daemon_is_found_again_by_its_written_identity() {
 async fn a_kill_9_is_seen_at_once_and_a_zombie_is_not_alive() {
     let mut yard = Yard::new();
     let (daemon, address) = yard.memcached();
-    wait_ready(daemon, address, None, PATIENCE).await.unwrap();
+    wait_ready(daemon, address, PATIENCE).await.unwrap();
     let pid = daemon.process.pid();
     signal(pid, Signal::KILL);
     // Nobody has reaped it yet, so for a while it is a zombie with a pid and a start time.
@@ -84,7 +88,7 @@ async fn a_kill_9_is_seen_at_once_and_a_zombie_is_not_alive() {
 async fn the_end_of_a_daemon_wakes_who_waits_for_it() {
     let mut yard = Yard::new();
     let (daemon, address) = yard.memcached();
-    wait_ready(daemon, address, None, PATIENCE).await.unwrap();
+    wait_ready(daemon, address, PATIENCE).await.unwrap();
     let killer = async {
         tokio::task::yield_now().await;
         signal(daemon.process.pid(), Signal::KILL);
@@ -97,7 +101,7 @@ async fn the_end_of_a_daemon_wakes_who_waits_for_it() {
 async fn a_hung_daemon_is_killed_after_its_grace_period() {
     let mut yard = Yard::new();
     let (daemon, address) = yard.memcached();
-    wait_ready(daemon, address, None, PATIENCE).await.unwrap();
+    wait_ready(daemon, address, PATIENCE).await.unwrap();
     signal(daemon.process.pid(), Signal::STOP);
     assert!(daemon.process.is_alive().unwrap(), "stopped is not ended");
     let grace = Duration::from_millis(300);
@@ -171,7 +175,7 @@ async fn a_marked_daemon_is_found_while_it_runs_and_no_other() {
     assert_eq!(find_marked(&marker).unwrap(), []);
     let (daemon, address) = yard.memcached();
     let (_other, other_address) = other_yard.memcached();
-    wait_ready(daemon, address, None, PATIENCE).await.unwrap();
+    wait_ready(daemon, address, PATIENCE).await.unwrap();
     assert_eq!(find_marked(&marker).unwrap(), [daemon.process.identity().clone()]);
 
     // As after a crash between start and record: only the marker leads back to the daemon.
@@ -179,7 +183,7 @@ async fn a_marked_daemon_is_found_while_it_runs_and_no_other() {
     let process = Process::open(&found).unwrap().expect("it runs");
     let log = LogMark { path: other_yard.log_path(), from_byte: 0 };
     let repaired = peercache_agent::supervise::Launched { process, log };
-    wait_ready(&repaired, other_address, None, PATIENCE).await.unwrap();
+    wait_ready(&repaired, other_address, PATIENCE).await.unwrap();
 
     assert_eq!(daemon.process.stop(GRACE).unwrap(), Stopped::Gracefully);
     assert_eq!(find_marked(&marker).unwrap(), []);

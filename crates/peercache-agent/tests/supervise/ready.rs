@@ -1,8 +1,8 @@
 //! What `wait_ready` and the questions to a peer make of daemons that do not serve, and of strangers.
 
-use crate::common::{PATIENCE, Yard, free_port, memcached};
+use crate::common::{PATIENCE, Yard, free_port, memcached, wait_ready};
 use peercache_agent::supervise::stats;
-use peercache_agent::supervise::{Exit, Launch, NotReady, SpawnError, StatsError, spawn, wait_ready};
+use peercache_agent::supervise::{Exit, Launch, NotReady, SpawnError, StatsError, spawn};
 use std::ffi::OsString;
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
@@ -33,10 +33,10 @@ fn stranger(answer: &'static [u8], stays: bool) -> SocketAddr {
 async fn a_port_taken_by_another_memcached_names_its_pid() {
     let mut first_yard = Yard::new();
     let (first, address) = first_yard.memcached();
-    wait_ready(first, address, None, PATIENCE).await.unwrap();
+    wait_ready(first, address, PATIENCE).await.unwrap();
     let mut second_yard = Yard::new();
     let (second, _) = second_yard.memcached_on(address.port());
-    let error = wait_ready(second, address, None, PATIENCE).await.unwrap_err();
+    let error = wait_ready(second, address, PATIENCE).await.unwrap_err();
     assert!(matches!(error, NotReady::PortTaken { pid, .. } if pid == first.process.pid()), "{error}");
     assert!(
         error.to_string().contains(&format!("{address} is taken by process {}", first.process.pid())),
@@ -50,7 +50,7 @@ async fn a_port_taken_by_something_silent_shows_the_daemons_own_words() {
     let silent = stranger(b"", true);
     let mut yard = Yard::new();
     let (daemon, address) = yard.memcached_on(silent.port());
-    let error = wait_ready(daemon, address, None, PATIENCE).await.unwrap_err();
+    let error = wait_ready(daemon, address, PATIENCE).await.unwrap_err();
     assert!(matches!(error, NotReady::Exited { exit: Exit::Code(71), .. }), "{error}");
     assert!(error.to_string().contains("Address already in use"), "{error}");
 }
@@ -60,7 +60,7 @@ async fn a_port_taken_by_another_service_quotes_it() {
     let web = stranger(b"HTTP/1.1 400 Bad Request\r\n\r\n", false);
     let mut yard = Yard::new();
     let (daemon, address) = yard.memcached_on(web.port());
-    let error = wait_ready(daemon, address, None, PATIENCE).await.unwrap_err();
+    let error = wait_ready(daemon, address, PATIENCE).await.unwrap_err();
     assert!(matches!(error, NotReady::Stranger { .. }), "{error}");
     assert!(error.to_string().contains("HTTP/1.1 400"), "{error}");
 }
@@ -71,7 +71,7 @@ async fn a_daemon_that_dies_at_once_has_the_last_word() {
     let args = ["-m", "1", "-I", "64m", "-u", "nobody"].map(OsString::from).to_vec();
     let daemon = yard.launch(memcached(), args);
     let address = (Ipv4Addr::LOCALHOST, free_port()).into();
-    let error = wait_ready(daemon, address, None, PATIENCE).await.unwrap_err().to_string();
+    let error = wait_ready(daemon, address, PATIENCE).await.unwrap_err().to_string();
     assert!(
         error.starts_with("the daemon exited with code 64 before it answered; its last words in"),
         "{error}"
@@ -86,7 +86,7 @@ async fn the_words_of_an_earlier_run_are_not_put_in_its_mouth() {
     loud.process.wait_exit(PATIENCE).unwrap().expect("it ends by itself");
     let silent = yard.shell("kill -9 $$");
     let address = (Ipv4Addr::LOCALHOST, free_port()).into();
-    let error = wait_ready(silent, address, None, PATIENCE).await.unwrap_err().to_string();
+    let error = wait_ready(silent, address, PATIENCE).await.unwrap_err().to_string();
     assert!(error.contains("was killed by signal 9") && error.contains("it wrote nothing"), "{error}");
 }
 
@@ -95,7 +95,7 @@ async fn a_daemon_that_never_listens_runs_out_of_time() {
     let mut yard = Yard::new();
     let daemon = yard.shell("echo still thinking; exec sleep 1000");
     let address = (Ipv4Addr::LOCALHOST, free_port()).into();
-    let error = wait_ready(daemon, address, None, A_MOMENT).await.unwrap_err();
+    let error = wait_ready(daemon, address, A_MOMENT).await.unwrap_err();
     assert!(matches!(error, NotReady::TimedOut { .. }), "{error}");
     assert!(error.to_string().contains("still thinking"), "{error}");
     assert!(daemon.process.is_alive().unwrap(), "it is the caller's to stop");

@@ -24,6 +24,7 @@ The flags are memcached's:
   -M, --disable-evictions    refuse new items when memory is full
   -c, --conn-limit NUM       clients connected at once [1024]
   -t, --threads NUM          worker threads [4]
+  -Y, --auth-file FILE       who may use it, a user:password on each line [everybody]
   -F, --disable-flush-all    refuse flush_all
   -A, --enable-shutdown      let clients stop the engine
   -u, --user USER            accepted, without effect: the engine needs no rights and takes none
@@ -35,7 +36,7 @@ The flags are memcached's:
 pub enum FlagError {
     /// A flag that is not known.
     #[error(
-        "the engine has no flag {flag:?}; it takes memcached's -p -s -a -l -U -m -I -M -c -t -u -F -A -v"
+        "the engine has no flag {flag:?}; it takes memcached's -p -s -a -l -U -m -I -M -c -t -u -F -Y -A -v"
     )]
     Unknown {
         /// As it was given.
@@ -114,6 +115,7 @@ fn short(name: &str) -> Option<char> {
         "conn-limit" => 'c',
         "threads" => 't',
         "disable-flush-all" => 'F',
+        "auth-file" => 'Y',
         "enable-shutdown" => 'A',
         "user" => 'u',
         "udp-port" => 'U',
@@ -190,6 +192,7 @@ impl Parser {
                 let read = addresses(&text);
                 options.addresses = read.ok_or_else(|| bad("IP addresses, as in 127.0.0.1,::1"))?;
             }
+            'Y' => options.auth_file = Some(value.into()),
             's' => self.socket_path = Some(value.into()),
             'a' => {
                 let mode = u32::from_str_radix(&text, 8).ok().filter(|&mode| mode <= 0o777);
@@ -236,6 +239,7 @@ const fn name(letter: char) -> Option<&'static str> {
         'c' => "-c",
         't' => "-t",
         'F' => "-F",
+        'Y' => "-Y",
         'A' => "-A",
         'u' => "-u",
         'U' => "-U",

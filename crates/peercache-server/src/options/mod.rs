@@ -37,6 +37,8 @@ pub struct Options {
     pub flush_all: Permission,
     /// Whether clients may stop the engine with `shutdown`.
     pub shutdown: Permission,
+    /// The file of those who may use it, a `user:password` on each line; none is everybody.
+    pub auth_file: Option<PathBuf>,
     /// How much is logged; 0 is warnings.
     pub verbosity: u8,
 }
@@ -76,6 +78,7 @@ impl Default for Options {
             when_full: peercache_engine::WhenFull::Evict,
             flush_all: Permission::Allowed,
             shutdown: Permission::Refused,
+            auth_file: None,
             verbosity: 0,
         }
     }

@@ -2,11 +2,8 @@
 
 use super::hub::Hub;
 use super::intake::Began;
-use crate::login::{self, Login};
+use crate::login::{self, FAILURES_MAX, Login, NOT_ADMITTED};
 use std::time::Duration;
-
-/// Attempts, right words in the wrong order included, after which a connection is closed.
-const FAILURES_MAX: u8 = 5;
 
 /// How long a client has to say who it is.
 pub(super) const LOGIN_TIMEOUT: Duration = Duration::from_secs(10);
@@ -51,7 +48,7 @@ impl Hub {
                     }
                     return Some((self.say(id, "STORED"), bytes));
                 }
-                ("CLIENT_ERROR authentication failure", bytes, false)
+                (NOT_ADMITTED, bytes, false)
             }
             Login::Refused { answer, bytes } => (answer, bytes, false),
             Login::Close { answer } => (answer, input.len(), true),

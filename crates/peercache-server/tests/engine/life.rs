@@ -3,7 +3,7 @@
 use crate::client::Client;
 use crate::programs::{Memcached, Running, options};
 use peercache_server::options::{Permission, UnixSocket};
-use peercache_server::{BindError, Options, bind};
+use peercache_server::{BindError, OpenError, Options, bind};
 use std::fs;
 use std::io::{Read, Write};
 use std::os::unix::fs::PermissionsExt;
@@ -14,7 +14,7 @@ fn a_port_in_use_is_one_clear_sentence() {
     let memcached = Memcached::start();
     let taken = Options { port: memcached.address.port(), ..options() };
     let error = bind(taken).unwrap_err();
-    assert!(matches!(error, BindError::InUse { address } if address == memcached.address));
+    assert!(matches!(error, OpenError::Bind(BindError::InUse { address }) if address == memcached.address));
     assert!(error.to_string().contains("in use by another program"), "{error}");
 }
 
@@ -59,7 +59,7 @@ fn a_unix_socket_is_private_and_goes_with_the_engine() {
     let mut answer = String::new();
     client.read_to_string(&mut answer).unwrap();
     assert_eq!(answer, "END\r\n");
-    assert!(matches!(bind(only_unix), Err(BindError::SocketInUse { .. })));
+    assert!(matches!(bind(only_unix), Err(OpenError::Bind(BindError::SocketInUse { .. }))));
     running.stop();
     assert!(!path.exists());
 }

@@ -10,3 +10,4 @@ mod programs;
 mod refusals;
 mod statistics;
 mod transcript;
+mod users;

@@ -20,7 +20,8 @@ impl Bench {
     fn new() -> Self {
         let engine = Engine::new(options());
         let now = engine.now();
-        Self { engine, session: Session::new(), now }
+        let session = Session::new(&engine);
+        Self { engine, session, now }
     }
 
     fn feed(&mut self, piece: &[u8], answer: &mut Answer) {

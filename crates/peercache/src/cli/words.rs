@@ -1,7 +1,9 @@
 //! Words of the command line that mean more than their type in core: `auto`, and what is yet to come.
 
+use crate::output::joined;
 use peercache_core::spec::{AuthFile, AuthFileError, EngineKind, PeerId, RingName};
 use std::fmt;
+use std::iter;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::num::NonZeroU16;
 use std::str::FromStr;
@@ -24,6 +26,19 @@ impl fmt::Display for EngineWish {
     }
 }
 
+impl EngineWish {
+    /// Every choice.
+    fn choices() -> String {
+        let wishes = EngineKind::ALL.iter().map(|&kind| Self::Kind(kind));
+        joined(&iter::once(Self::Auto).chain(wishes).collect::<Vec<_>>())
+    }
+}
+
+/// The help of an option that takes one.
+pub(super) fn engine_help(default: &str) -> String {
+    format!("What runs inside: {} [default: {default}]", EngineWish::choices())
+}
+
 impl FromStr for EngineWish {
     type Err = String;
 
@@ -31,11 +46,12 @@ impl FromStr for EngineWish {
         match text {
             "auto" => Ok(Self::Auto),
             "redis" | "valkey" | "dragonfly" => {
-                Err(format!("{text} peers arrive in a later version; use auto, memcached or embedded"))
+                Err(format!("{text} peers arrive in a later version; the choices are {}", Self::choices()))
             }
-            _ => text.parse().map(Self::Kind).map_err(|_| {
-                format!("{text:?} is not a known engine; the choices are auto, memcached, embedded")
-            }),
+            _ => text
+                .parse()
+                .map(Self::Kind)
+                .map_err(|_| format!("{text:?} is not a known engine; the choices are {}", Self::choices())),
         }
     }
 }

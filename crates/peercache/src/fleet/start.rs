@@ -89,7 +89,7 @@ impl StartWish {
         record.port_fixed |= self.port.is_some();
         record.auth_file = self.auth_file.clone().or_else(|| record.auth_file.take());
         if record.auth_file.is_some() {
-            refuse_unless_asking(record.engine)?;
+            refuse_unless_asking(&self.choice)?;
         }
         Ok(())
     }
@@ -187,7 +187,8 @@ async fn bring_up(state: &State, wish: &StartWish, claim: &mut Claim) -> Result<
         let (launch, address) = wish.launch(state, claim)?;
         claim.note(spawn(&launch)?)?;
         let daemon = claim.daemon().context("the daemon was just started")?;
-        match wait_ready(daemon, address, claim.record.auth_file.as_ref(), READY_WITHIN).await {
+        let (engine, users) = (engine::of(wish.choice.kind), claim.record.auth_file.as_ref());
+        match wait_ready(engine, daemon, address, users, READY_WITHIN).await {
             Ok(ready) => return Ok(ready),
             // A port that the user chose is tried again where it was taken for a moment only.
             Err(error)

@@ -3,12 +3,10 @@
 
 use crate::output::{Failure, Output};
 use anyhow::Result;
-use peercache_agent::supervise::engine;
+use peercache_agent::supervise::{Ability, Choice, engine};
 use peercache_client::Login;
 use peercache_core::spec::{AuthFile, EngineKind};
 use rustix::process::geteuid;
-use std::os::unix::fs::MetadataExt;
-use std::path::Path;
 
 /// Refuses a file that names nobody, and warns where others can read it.
 pub(crate) fn check_users(output: Output, file: &AuthFile) -> Result<()> {
@@ -18,20 +16,22 @@ pub(crate) fn check_users(output: Output, file: &AuthFile) -> Result<()> {
     Ok(())
 }
 
-/// Warns where memcached, started by root, gets root's rights to read the file.
-pub(crate) fn warn_of_root(output: Output, file: &AuthFile) {
-    let is_roots = || Path::new(file.as_str()).metadata().is_ok_and(|metadata| metadata.uid() == 0);
-    if geteuid().is_root() && is_roots() {
-        output
-            .warn(format_args!("memcached runs as root, to read {file}: chown it to a user without rights"));
+/// Warns where an engine that gives root's rights up keeps them to read the file.
+pub(crate) fn warn_of_root(output: Output, kind: EngineKind, file: &AuthFile) {
+    let user = || engine::of(kind).user(Some(file));
+    if geteuid().is_root() && user().as_deref() == Some("root") {
+        output.warn(format_args!("{kind} runs as root, to read {file}: chown it to a user without rights"));
     }
 }
 
 /// Refuses an engine that cannot ask who its clients are: whoever wants that would rely on it in vain.
-pub(super) fn refuse_unless_asking(kind: EngineKind) -> Result<()> {
-    if engine::of(kind).can_ask_who_is_there() {
+/// One of which that is unknown is tried.
+pub(super) fn refuse_unless_asking(choice: &Choice) -> Result<()> {
+    let abilities = engine::of(choice.kind).abilities_at(&choice.program.version);
+    if abilities.is_none_or(|abilities| abilities.contains(&Ability::Logins)) {
         return Ok(());
     }
-    let sentence = format!("the {kind} engine cannot ask who its clients are, as an --auth-file wants it");
-    Err(Failure::new(sentence, "--engine memcached can").into())
+    let (kind, version) = (choice.kind, &choice.program.version);
+    let sentence = format!("{kind} {version} cannot ask who its clients are, as an --auth-file wants it");
+    Err(Failure::new(sentence, "take a later one, or another --engine").into())
 }

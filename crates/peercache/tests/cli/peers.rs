@@ -1,6 +1,6 @@
 //! One peer's life: started, shown, killed, restarted, stopped.
 
-use crate::world::{Ran, World, free_port, wait_for};
+use crate::world::{Ran, Stranger, World, free_port, wait_for};
 use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
 
@@ -51,6 +51,31 @@ fn the_embedded_engine_is_a_peer_like_any_other() {
     world.good("peer restart p0");
     world.good("peer stop p0");
     assert_eq!(world.daemons(), []);
+}
+
+#[test]
+fn a_peer_that_runs_says_what_it_can_and_how_it_does_and_one_that_does_not_says_nothing() {
+    let world = World::new();
+    let stranger = Stranger::start();
+    world.good("peer start p0 --engine memcached --memory 32");
+    world.good("peer start p1 --engine embedded --memory 32");
+    world.good(&format!("peer attach far {}", stranger.address));
+    for peer in ["p0", "p1", "far"] {
+        let shown = world.json(&format!("peer show {peer}"));
+        let can = shown["can"].as_array().unwrap();
+        assert!(can.contains(&"logins".into()) && can.contains(&"ttl_read".into()), "{shown}");
+        for name in ["items", "bytes", "bytes_max", "evictions", "hits", "misses", "connections"] {
+            assert!(shown["statistics"][name].is_number(), "{peer}: {name}: {shown}");
+        }
+    }
+    let shown = world.good("peer show p1");
+    assert!(shown.contains("\ncan\tlogins, leases, TTL read, key listing, versions, counters\n"), "{shown}");
+    assert!(shown.contains(&format!("\nbytes_max\t{}\n", 32 << 20)), "{shown}");
+
+    world.good("peer stop p0");
+    let shown = world.json("peer show p0");
+    assert!(shown["can"].is_null() && shown["version"].is_null(), "{shown}");
+    assert!(world.good("peer show p0").contains("\ncan\t-\n"));
 }
 
 #[test]

@@ -42,11 +42,9 @@ impl Choice {
     /// # Errors
     /// [`FindError`] when it cannot be used.
     pub fn fixed(kind: EngineKind, surroundings: &Surroundings) -> Result<Self, FindError> {
-        let program = of(kind).find(surroundings)?;
-        let why = match kind {
-            EngineKind::Embedded => format!("the embedded engine {}", program.version),
-            _ => format!("{kind} {} at {}", program.version, program.path.display()),
-        };
+        let engine = of(kind);
+        let program = engine.find(surroundings)?;
+        let why = engine.title(&program);
         Ok(Self { kind, program, why })
     }
 }

@@ -2,8 +2,8 @@
 //! it and dies without taking anything along, like any other engine.
 
 use super::find::{FindError, Program, Surroundings, is_executable};
-use super::{Engine, EngineSettings, shared_flags};
-use peercache_core::spec::EngineKind;
+use super::{Ability, Engine, EngineSettings, Protocol, Since, Statistic, memcached, shared_flags};
+use peercache_core::spec::{AuthFile, EngineKind};
 use std::ffi::OsString;
 
 /// The description of the embedded engine.
@@ -24,14 +24,37 @@ impl Engine for Embedded {
         }
     }
 
-    fn can_ask_who_is_there(&self) -> bool {
-        false
+    fn title(&self, program: &Program) -> String {
+        format!("the embedded engine {}", program.version)
     }
 
     fn args(&self, settings: &EngineSettings) -> Vec<OsString> {
         let mut args = vec![OsString::from("engine")];
         args.extend(shared_flags(settings));
         args
+    }
+
+    fn user(&self, _: Option<&AuthFile>) -> Option<String> {
+        None
+    }
+
+    fn protocol(&self) -> Protocol {
+        Protocol::Memcached
+    }
+
+    fn statistics(&self) -> &'static [(Statistic, &'static str)] {
+        memcached::STATISTICS
+    }
+
+    fn abilities(&self) -> &'static [(Ability, Since)] {
+        &[
+            (Ability::Logins, Since::Always),
+            (Ability::Leases, Since::Always),
+            (Ability::TtlRead, Since::Always),
+            (Ability::KeyListing, Since::Always),
+            (Ability::Versions, Since::Always),
+            (Ability::Counters, Since::Always),
+        ]
     }
 }
 
@@ -48,6 +71,15 @@ mod tests {
         assert_eq!(Embedded.find(&surroundings).unwrap().path, own_program);
         let args = Embedded.args(&EngineSettings::new(12_345, 64).unwrap());
         assert_eq!(args[..5], ["engine", "-l", "127.0.0.1", "-p", "12345"].map(OsString::from));
+        assert!(!args.contains(&"-Y".into()), "{args:?}");
+    }
+
+    #[test]
+    fn it_is_told_where_its_users_stand() {
+        let auth_file = Some("/users".parse().unwrap());
+        let settings = EngineSettings { auth_file, ..EngineSettings::new(12_345, 64).unwrap() };
+        let args = Embedded.args(&settings);
+        assert!(args.windows(2).any(|pair| pair == ["-Y", "/users"]), "{args:?}");
     }
 
     #[test]

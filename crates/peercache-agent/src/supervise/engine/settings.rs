@@ -42,7 +42,7 @@ pub struct EngineSettings {
     pub connections: NonZeroU32,
     /// The largest item, in bytes: key, value and the engine's header together.
     pub item_bytes_max: NonZeroU32,
-    /// Who may use it, for an engine that [can ask](super::Engine::can_ask_who_is_there); none is everybody.
+    /// Who may use it, for an engine that has [logins](super::Ability::Logins); none is everybody.
     pub auth_file: Option<AuthFile>,
 }
 

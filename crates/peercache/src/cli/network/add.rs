@@ -13,7 +13,7 @@ use crate::state::{NetworkRecord, PeerRecord, Reader, Records};
 use anyhow::{Context as _, Result};
 use clap::Args;
 use futures_util::future::try_join_all;
-use peercache_agent::supervise::stats;
+use peercache_agent::supervise::{Statistic, engine};
 use peercache_client::{Client, Network};
 use peercache_core::spec::{NetworkName, PeerId};
 use serde_json::json;
@@ -100,7 +100,7 @@ async fn refuse_unless_empty(context: &Context, network: &NetworkName, peer: &Pe
     let id = &peer.id;
     let asked = statistics(peer, ANSWER_WITHIN).await;
     let stats = asked.with_context(|| format!("it is unknown whether peer {id} is empty"))?;
-    let items = stats::value(&stats, "curr_items").and_then(|items| items.parse::<u64>().ok());
+    let items = engine::of(peer.engine).number(&stats, Statistic::Items);
     if items == Some(0) {
         return Ok(());
     }

@@ -2,11 +2,12 @@
 
 use super::{failure, placement};
 use crate::cli::{Context, Ended};
+use crate::output::joined;
 use crate::state::{NetworkRecord, Placement};
 use anyhow::Result;
 use clap::Args;
 use peercache_core::spec::{
-    HashKind, HashTag, Ketama, KetamaProgram, KeyHash, NetworkName, OnDown, Replication, Vnodes,
+    EngineKind, HashKind, HashTag, Ketama, KetamaProgram, KeyHash, NetworkName, OnDown, Replication, Vnodes,
 };
 
 /// Create a network without peers
@@ -101,6 +102,7 @@ fn promises(network: &NetworkRecord) -> String {
            placement  {placement}: the same in every process and version\n  \
            writes     to every live copy at once; acknowledged when all of them confirmed\n  \
            reads      from the owner, else from the next copy; if none can be read: {unreadable}\n  \
-           engines    memcached and embedded, in any mixture\n"
+           engines    {}, in any mixture\n",
+        joined(EngineKind::ALL)
     )
 }

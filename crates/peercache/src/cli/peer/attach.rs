@@ -10,7 +10,7 @@ use crate::state::PeerRecord;
 use anyhow::Result;
 use clap::Args;
 use futures_util::future::try_join_all;
-use peercache_agent::supervise::{StatsError, stats};
+use peercache_agent::supervise::{Protocol, StatsError};
 use peercache_core::spec::{AuthFile, PeerId, RingName, Weight};
 use serde_json::{Value, json};
 use std::net::SocketAddr;
@@ -72,7 +72,7 @@ impl Attach {
 
 /// The version of a daemon that is to be attached.
 async fn ask(id: &PeerId, address: SocketAddr, users: Option<&AuthFile>) -> Result<String> {
-    let version = async |users| stats::version(address, users, ANSWER_WITHIN).await;
+    let version = async |users| Protocol::Memcached.version(address, users, ANSWER_WITHIN).await;
     if users.is_some() && version(None).await.is_ok() {
         // It would take the password for a value to keep.
         let sentence = format!("peer {id}: {address} asks nobody who they are");
@@ -89,6 +89,6 @@ async fn ask(id: &PeerId, address: SocketAddr, users: Option<&AuthFile>) -> Resu
 }
 
 fn line((peer, version): (&PeerRecord, &String)) -> String {
-    let (id, address) = (&peer.id, peer.address());
-    format!("attached {id}: memcached {version} at {address}; it is not ours to start or stop\n")
+    let (id, engine, address) = (&peer.id, peer.engine, peer.address());
+    format!("attached {id}: {engine} {version} at {address}; it is not ours to start or stop\n")
 }

@@ -20,8 +20,7 @@ pub(in crate::cli) struct Start {
     /// The peers
     #[arg(required = true, value_name = "ID", value_parser = words::peer_id)]
     ids: Vec<PeerId>,
-    /// What runs inside: auto, memcached or embedded [default: as before, else auto]
-    #[arg(long)]
+    #[arg(long, help = words::engine_help("as before, else auto"))]
     engine: Option<EngineWish>,
     /// Memory for items, in MiB [default: as before, else 64]
     #[arg(long, value_name = "MB", value_parser = words::count::<NonZeroU32>)]
@@ -70,7 +69,7 @@ impl Start {
         let users_before = before.and_then(|peer| peer.auth_file.as_ref());
         if let Some(file) = self.auth_file.as_ref().or(users_before) {
             check_users(context.output, file)?;
-            warn_of_root(context.output, file);
+            warn_of_root(context.output, choice.kind, file);
         }
         Ok(StartWish {
             choice,

@@ -37,8 +37,7 @@ pub(super) struct Up {
     /// Copies of each key, on different peers [default: 2]
     #[arg(long, short = 'r', value_name = "R")]
     replication: Option<Replication>,
-    /// What runs inside the peers: auto, memcached or embedded [default: auto]
-    #[arg(long)]
+    #[arg(long, help = words::engine_help("auto"))]
     engine: Option<EngineWish>,
     /// Memory for items of each peer, in MiB [default: 64]
     #[arg(long, value_name = "MB", value_parser = words::count::<NonZeroU32>)]
