@@ -1,9 +1,8 @@
 //! Which keys have just gone: two bytes for each, so that one that comes back is known.
 //!
-//! A bucket is eight fingerprints in the order in which they came; a ninth pushes the oldest out. All buckets
-//! together remember about as many keys as there are items, which is what S3-FIFO asks for. Fingerprints
-//! collide, so about one key in 8,000 is remembered that never was there; it gets a better place than it
-//! deserves, once.
+//! A bucket is eight fingerprints in the order in which they came; a ninth pushes the oldest out.
+//! Fingerprints collide, so about one key in 8,000 is remembered that never was there; it gets a better place
+//! than it deserves, once.
 
 /// The fingerprints of a bucket.
 const BUCKET_KEYS: usize = 8;
@@ -21,10 +20,10 @@ impl Ghost {
         self.buckets.len() * size_of::<u128>()
     }
 
-    /// Has room for as many keys as there are items. When it grows it forgets, which is before most go.
-    pub(crate) fn fit(&mut self, items: usize) {
-        if self.buckets.len() * BUCKET_KEYS < items {
-            self.buckets = vec![0; items.div_ceil(BUCKET_KEYS).next_power_of_two()];
+    /// Has room for so many keys. When it grows it forgets, which is before most go.
+    pub(crate) fn fit(&mut self, keys: usize) {
+        if self.buckets.len() * BUCKET_KEYS < keys {
+            self.buckets = vec![0; keys.div_ceil(BUCKET_KEYS).next_power_of_two()];
         }
     }
 
@@ -79,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn it_grows_with_the_items() {
+    fn it_grows_and_does_not_shrink() {
         let mut ghost = Ghost::default();
         ghost.fit(1_000);
         assert_eq!(ghost.bytes(), 128 * 16);
