@@ -61,7 +61,7 @@ pub(crate) fn execute(
         }
         Request::FlushAll { exptime, answer } => say(out, answer, admin::flush_all(engine, exptime, now)),
         Request::Verbosity { answer, .. } => say(out, answer, "OK"),
-        Request::Stats(about) => stats::stats(engine, about, now, out),
+        Request::Stats { about, arguments } => stats::stats(engine, about, arguments, now, out),
         Request::Meta(ref request) => meta::execute(engine, request, now, out),
         Request::Noop => say(out, Answer::Wanted, "MN"),
         Request::Version => admin::version(out),

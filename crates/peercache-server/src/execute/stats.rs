@@ -7,11 +7,7 @@ use peercache_core::protocol::memcached::response::{line, stat, stat_number};
 use peercache_engine::{Now, WhenFull};
 use std::sync::atomic::Ordering::Relaxed;
 
-pub(super) fn stats(engine: &Engine, about: &[u8], now: Now, out: &mut Vec<u8>) {
-    let (about, arguments) = match about.iter().position(|&byte| byte == b' ') {
-        Some(end) => about.split_at(end),
-        None => (about, &b""[..]),
-    };
+pub(super) fn stats(engine: &Engine, about: &[u8], arguments: &[u8], now: Now, out: &mut Vec<u8>) {
     match about {
         b"" => {
             process(engine, now, out);

@@ -187,7 +187,7 @@ impl Hub {
                 _ if answer == Wanted::Unwanted => Began::Yes,
                 words => self.say(id, words),
             },
-            Request::Stats(about) => {
+            Request::Stats { about, .. } => {
                 self.publish();
                 let mut out = self.core.buffers.take();
                 administration::stats(&mut out, about, self);

@@ -268,8 +268,13 @@ pub enum Request<'a> {
         /// Whether to answer.
         answer: Answer,
     },
-    /// `stats`, with its arguments or nothing.
-    Stats(&'a [u8]),
+    /// `stats`.
+    Stats {
+        /// Its first argument, or nothing.
+        about: &'a [u8],
+        /// What follows that, unchecked.
+        arguments: &'a [u8],
+    },
     /// `mg`, `ms`, `md`, `ma`.
     Meta(MetaRequest<'a>),
     /// `me`: what is known of an item.
@@ -377,7 +382,10 @@ fn dispatch<'a>(line: &Line<'a>, behind: &'a [u8], limits: &Limits) -> Decoded<'
         b"flush_all" => plain::flush_all(line),
         b"verbosity" => plain::verbosity(line),
         b"me" => plain::inspect(line),
-        b"stats" => line.request(Request::Stats(arguments.trim_ascii())),
+        b"stats" => {
+            let (about, arguments) = words::next(arguments);
+            line.request(Request::Stats { about, arguments })
+        }
         b"mn" => line.request(Request::Noop),
         b"version" => line.request(Request::Version),
         b"quit" => line.request(Request::Quit),

@@ -121,7 +121,7 @@ fn every_command_is_known() {
         (b"flush_all 10\r\n", Request::FlushAll { exptime: 10, answer: Answer::Wanted }),
         (b"verbosity 2 noreply\r\n", Request::Verbosity { level: 2, answer }),
         (b"me k\r\n", Request::Inspect(MetaKey::plain(k))),
-        (b"stats items\r\n", Request::Stats(b"items")),
+        (b"stats items\r\n", Request::Stats { about: b"items", arguments: b"" }),
         (b"mn\r\n", Request::Noop),
         (b"version\r\n", Request::Version),
         (
