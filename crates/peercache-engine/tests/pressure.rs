@@ -154,3 +154,16 @@ fn what_is_counted_before_a_flush_does_not_survive_it() {
         assert!(has(&store, "after"));
     }
 }
+
+#[test]
+fn a_value_that_is_too_large_takes_the_old_one_with_it_only_where_that_is_asked_for() {
+    let store = store_of(16 * MIB, WhenFull::Evict);
+    let value = vec![b'v'; 1 << 20];
+    let add = Put::classic(StoreVerb::Add, 0, 0, &value);
+    set(&store, "key", b"old");
+    assert_eq!(store.store(b"key", &add, NOW), Stored::TooLarge);
+    assert!(has(&store, "key"));
+    assert_eq!(store.store(b"key", &Put { forgets: true, ..add }, NOW), Stored::TooLarge);
+    assert!(!has(&store, "key"));
+    assert_eq!(store.counters().store_too_large, 2, "each is counted once");
+}

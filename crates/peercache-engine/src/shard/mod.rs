@@ -133,8 +133,8 @@ impl Shard {
         self.last_version
     }
 
-    /// Puts an item in the place of what has its key; says where, or that there is no room, and then nothing
-    /// has changed.
+    /// Puts an item in the place of what has its key; says where, or that there is no room. Then what has its
+    /// key is as it was, unless it had to go.
     pub(crate) fn put(
         &mut self,
         key: Hashed<'_>,

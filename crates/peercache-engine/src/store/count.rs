@@ -47,8 +47,6 @@ pub enum Counted {
         version: u64,
         /// When it expires; before a [`Count::touch`].
         death: Death,
-        /// Whether it was created.
-        created: bool,
     },
     /// There is none.
     NotFound,
@@ -94,7 +92,7 @@ impl Store {
         }
         // memcached writes a number that fits in place, and does not count that as an item.
         shard.counters.total_items += u64::from(digits.len() > old_bytes);
-        Counted::Counted { number, version, death: old.death, created: false }
+        Counted::Counted { number, version, death: old.death }
     }
 }
 
@@ -114,7 +112,7 @@ fn vivify(shard: &mut Shard, key: Hashed<'_>, count: &Count, now: Now) -> Counte
     match shard.put(key, Write { flags: 0, death, version, marks }, &[digits], now) {
         Some((_, Header { death, .. })) => {
             shard.counters.total_items += 1;
-            Counted::Counted { number, version, death, created: true }
+            Counted::Counted { number, version, death }
         }
         None => Counted::OutOfMemory,
     }

@@ -51,6 +51,7 @@ pub struct Hit<'a> {
 
 impl Store {
     /// Reads an item and hands it to `see`; without one, says nothing.
+    #[inline]
     pub fn read<R>(&self, key: &[u8], read: &Read, now: Now, see: impl FnOnce(Hit<'_>) -> R) -> Option<R> {
         let (mut shard, key) = self.shard(key, now);
         let found = shard.find(key, now);
@@ -82,30 +83,7 @@ impl Store {
     /// Reads an item as `get` does.
     #[inline]
     pub fn get<R>(&self, key: &[u8], now: Now, see: impl FnOnce(Item<'_>) -> R) -> Option<R> {
-        let (mut shard, key) = self.shard(key, now);
-        shard.counters.cmd_get += 1;
-        match shard.find(key, now) {
-            Found::Item(place, mut header) => {
-                shard.counters.get_hits += 1;
-                let before = header;
-                header.note_use(now);
-                header.marks = header.marks.with(Marks::FETCHED);
-                if header != before {
-                    shard.set_header(place, &header);
-                }
-                let value = shard.value(place, &header);
-                Some(see(Item { header: before, key: key.key, value }))
-            }
-            Found::Expired => {
-                shard.counters.get_misses += 1;
-                shard.counters.get_expired += 1;
-                None
-            }
-            Found::Nothing => {
-                shard.counters.get_misses += 1;
-                None
-            }
-        }
+        self.read(key, &Read::default(), now, |hit| see(hit.item))
     }
 
     /// Gives an item a new expiry; says whether there is one.

@@ -25,6 +25,8 @@ pub struct Put<'a> {
     pub takes_stale: bool,
     /// The version that it gets; none is one of the store's own.
     pub version: Option<u64>,
+    /// Whether what is there has to go where this is refused for want of room: it must not look current.
+    pub forgets: bool,
     /// Whether the key is any bytes, which clients write as base64.
     pub packed_key: bool,
 }
@@ -42,6 +44,7 @@ impl<'a> Put<'a> {
             vivify: None,
             takes_stale: false,
             version: None,
+            forgets: matches!(verb, StoreVerb::Set),
             packed_key: false,
         }
     }
@@ -58,7 +61,7 @@ pub enum Stored {
     Exists,
     /// It is not: `cas` found nothing.
     NotFound,
-    /// It is over the item limit. After a `set`, what was there before is gone too: it must not look current.
+    /// It is over the item limit; what was there is gone too, where the request [forgets](Put::forgets).
     TooLarge,
     /// There is no room for it; as [`Stored::TooLarge`].
     OutOfMemory,
@@ -139,7 +142,7 @@ impl Store {
     fn too_large(&self, key: &[u8], put: &Put<'_>, now: Now) -> Stored {
         let (mut shard, key) = self.shard(key, now);
         shard.counters.store_too_large += 1;
-        if put.verb == StoreVerb::Set {
+        if put.forgets {
             drop_old(&mut shard, key, now);
         }
         Stored::TooLarge
@@ -200,7 +203,7 @@ fn join(shard: &Shard, place: Place, old: &Header, put: &Put<'_>) -> Vec<u8> {
 
 fn no_room(shard: &mut Shard, key: Hashed<'_>, put: &Put<'_>, now: Now) -> Stored {
     shard.counters.store_no_memory += 1;
-    if put.verb == StoreVerb::Set {
+    if put.forgets {
         drop_old(shard, key, now);
     }
     Stored::OutOfMemory

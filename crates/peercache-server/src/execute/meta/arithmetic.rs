@@ -22,7 +22,7 @@ pub(super) fn count(engine: &Engine, request: &MetaRequest<'_>, now: Now, out: &
     let placement = request.key.placement();
     match engine.store.count(placement.as_ref(), &count, now) {
         Counted::Counted { .. } if flags.is_quiet() => {}
-        Counted::Counted { number, version, death, .. } => {
+        Counted::Counted { number, version, death } => {
             push(out, request, &Told { number, version, death }, now);
         }
         Counted::NotFound => bare(out, request, b"NF"),

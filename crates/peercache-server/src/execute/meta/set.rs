@@ -3,7 +3,7 @@
 use super::super::write::{OUT_OF_MEMORY, TOO_LARGE};
 use super::{bare, push_echo};
 use crate::engine::Engine;
-use peercache_core::protocol::memcached::request::{MetaRequest, StoreVerb};
+use peercache_core::protocol::memcached::request::MetaRequest;
 use peercache_core::protocol::memcached::response;
 use peercache_engine::{Now, Put, Stored, Written};
 
@@ -19,6 +19,8 @@ pub(super) fn set(engine: &Engine, request: &MetaRequest<'_>, now: Now, out: &mu
         vivify: flags.autoviv_exptime(),
         takes_stale: flags.has(b'I'),
         version: flags.version(),
+        // As in memcached, whatever the mode.
+        forgets: true,
         packed_key: request.key.is_base64(),
     };
     let placement = request.key.placement();
@@ -29,8 +31,8 @@ pub(super) fn set(engine: &Engine, request: &MetaRequest<'_>, now: Now, out: &mu
             // memcached tells a version of 0 where nothing was stored.
             push(out, request, word(refused), Written { version: 0, value_bytes: request.value.len() });
         }
-        Stored::TooLarge => refuse(engine, request, TOO_LARGE, now, out),
-        Stored::OutOfMemory => refuse(engine, request, OUT_OF_MEMORY, now, out),
+        Stored::TooLarge => response::line(out, TOO_LARGE.as_bytes()),
+        Stored::OutOfMemory => response::line(out, OUT_OF_MEMORY.as_bytes()),
     }
 }
 
@@ -40,14 +42,6 @@ const fn word(refused: Stored) -> &'static [u8] {
         Stored::NotFound => b"NF",
         _ => b"NS",
     }
-}
-
-/// Whatever the mode, memcached lets the old value go: it must not look current.
-fn refuse(engine: &Engine, request: &MetaRequest<'_>, words: &str, now: Now, out: &mut Vec<u8>) {
-    if request.store_verb() != StoreVerb::Set {
-        engine.store.forget(request.key.placement().as_ref(), now);
-    }
-    response::line(out, words.as_bytes());
 }
 
 fn push(out: &mut Vec<u8>, request: &MetaRequest<'_>, word: &[u8], written: Written) {
