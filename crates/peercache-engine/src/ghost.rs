@@ -4,44 +4,96 @@
 //! Fingerprints collide, so about one key in 8,000 is remembered that never was there; it gets a better place
 //! than it deserves, once.
 
+use crate::memory::Queue;
+
 /// The fingerprints of a bucket.
 const BUCKET_KEYS: usize = 8;
 
-/// Keys that have gone.
+const FINGERPRINT_BITS: usize = 16;
+
+/// Keys that have gone from either queue.
 #[derive(Debug, Default)]
-pub(crate) struct Ghost {
-    /// A power of two of them, or none.
-    buckets: Vec<u128>,
+pub(crate) struct Ghosts {
+    small: Ghost,
+    main: Ghost,
 }
 
-impl Ghost {
-    /// The bytes that it takes.
+impl Ghosts {
+    /// The bytes that they take.
     pub(crate) fn bytes(&self) -> usize {
-        self.buckets.len() * size_of::<u128>()
+        self.small.bytes() + self.main.bytes()
     }
 
-    /// Has room for so many keys. When it grows it forgets, which is before most go.
+    /// Have room for so many keys of each queue. When one grows it forgets, which is before most go.
     pub(crate) fn fit(&mut self, keys: usize) {
-        if self.buckets.len() * BUCKET_KEYS < keys {
-            self.buckets = vec![0; keys.div_ceil(BUCKET_KEYS).next_power_of_two()];
+        self.small.fit(keys);
+        self.main.fit(keys);
+    }
+
+    /// Remembers that a key has gone from a queue.
+    pub(crate) fn add(&mut self, from: Queue, hash: u64) {
+        match from {
+            Queue::Small => self.small.add(hash),
+            Queue::Main => self.main.add(hash),
         }
     }
 
-    /// Remembers that a key has gone.
-    pub(crate) fn add(&mut self, hash: u64) {
+    /// The queue from which a key has just gone, if it is remembered; it is forgotten.
+    pub(crate) fn forget(&mut self, hash: u64) -> Option<Queue> {
+        if self.small.forget(hash) {
+            Some(Queue::Small)
+        } else {
+            self.main.forget(hash).then_some(Queue::Main)
+        }
+    }
+
+    /// How many keys are remembered of a queue.
+    pub(crate) const fn keys(&self, from: Queue) -> usize {
+        match from {
+            Queue::Small => self.small.keys,
+            Queue::Main => self.main.keys,
+        }
+    }
+}
+
+/// Keys that have gone from one queue.
+#[derive(Debug, Default)]
+struct Ghost {
+    /// A power of two of them, or none.
+    buckets: Vec<u128>,
+    /// The fingerprints in them.
+    keys: usize,
+}
+
+impl Ghost {
+    fn bytes(&self) -> usize {
+        self.buckets.len() * size_of::<u128>()
+    }
+
+    fn fit(&mut self, keys: usize) {
+        if self.buckets.len() * BUCKET_KEYS < keys {
+            self.buckets = vec![0; keys.div_ceil(BUCKET_KEYS).next_power_of_two()];
+            self.keys = 0;
+        }
+    }
+
+    fn add(&mut self, hash: u64) {
         let fingerprint = fingerprint(hash);
         if let Some(bucket) = self.bucket(hash) {
-            *bucket = (*bucket << 16) | fingerprint;
+            let pushed_out = *bucket >> (128 - FINGERPRINT_BITS);
+            *bucket = (*bucket << FINGERPRINT_BITS) | fingerprint;
+            self.keys += usize::from(pushed_out == 0);
         }
     }
 
     /// Whether a key has just gone; it is forgotten.
-    pub(crate) fn forget(&mut self, hash: u64) -> bool {
+    fn forget(&mut self, hash: u64) -> bool {
         let fingerprint = fingerprint(hash);
         let Some(bucket) = self.bucket(hash) else { return false };
-        for shift in (0..128).step_by(16) {
+        for shift in (0..128).step_by(FINGERPRINT_BITS) {
             if (*bucket >> shift) & 0xffff == fingerprint {
                 *bucket &= !(0xffff << shift);
+                self.keys -= 1;
                 return true;
             }
         }

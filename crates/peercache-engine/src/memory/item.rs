@@ -8,8 +8,9 @@ pub(crate) const HEADER_BYTES: usize = 28;
 /// Items begin at multiples of this, so that four bytes can name 32 GiB of places.
 pub(crate) const ALIGNMENT: usize = 8;
 
-/// How often an item was used lately, at most. Two bits are what S3-FIFO asks for.
-pub(crate) const HEAT_MAX: u8 = 3;
+/// How often an item was used lately, at most. The paper of S3-FIFO has 3, which hits no more often and
+/// gives up later what is not popular any more.
+pub(crate) const HEAT_MAX: u8 = 2;
 
 /// What memcached 1.6 adds to key and value: its header (48), the version (8), the key's NUL and the value's
 /// CR LF.
@@ -31,6 +32,8 @@ pub(crate) struct Header {
     pub(crate) key_bytes: u8,
     pub(crate) marks: Marks,
     pub(crate) heat: u8,
+    /// How often it went round its queue since it was used, only because it takes little.
+    pub(crate) laps: u8,
     pub(crate) value_bytes: u32,
     pub(crate) flags: u32,
     pub(crate) version: u64,
@@ -77,6 +80,7 @@ impl Header {
             key_bytes: bytes[0],
             marks: Marks(bytes[1]),
             heat: bytes[2],
+            laps: bytes[3],
             value_bytes: u32::from_le_bytes(four(4)),
             flags: u32::from_le_bytes(four(8)),
             version: u64::from_le_bytes([a, b, c, d, e, f, g, h]),
@@ -87,7 +91,7 @@ impl Header {
 
     pub(crate) fn write(&self, bytes: &mut [u8]) {
         let bytes: &mut [u8; HEADER_BYTES] = bytes.first_chunk_mut().expect("a header is never cut");
-        bytes[..4].copy_from_slice(&[self.key_bytes, self.marks.0, self.heat, 0]);
+        bytes[..4].copy_from_slice(&[self.key_bytes, self.marks.0, self.heat, self.laps]);
         bytes[4..8].copy_from_slice(&self.value_bytes.to_le_bytes());
         bytes[8..12].copy_from_slice(&self.flags.to_le_bytes());
         bytes[12..20].copy_from_slice(&self.version.to_le_bytes());
@@ -136,6 +140,7 @@ mod tests {
             key_bytes: 250,
             marks: Marks::STALE.with(Marks::LEASED),
             heat: 2,
+            laps: 3,
             value_bytes: 1 << 30,
             flags: u32::MAX,
             version: u64::MAX - 1,

@@ -16,6 +16,15 @@ pub(crate) enum Queue {
     Main,
 }
 
+impl Queue {
+    pub(crate) const fn other(self) -> Self {
+        match self {
+            Self::Small => Self::Main,
+            Self::Main => Self::Small,
+        }
+    }
+}
+
 /// A run of items in a chain of pages.
 #[derive(Debug)]
 pub(crate) struct Segment {

@@ -2,17 +2,20 @@
 //!
 //! Everything here happens under that lock, one operation at a time, so the shard is plain data.
 //!
-//! Invariant: the table has exactly the items of the log that are not gone, and all memory that is held is
-//! within the limit, but for a few pages while something is moved.
+//! Invariant: the table has exactly the items of the log that are not gone. All memory that is held is within
+//! the limit, but for a few pages while something is moved, and for one step by which a write lets the tables
+//! grow: the next write takes that back first.
 
+mod policy;
 mod reclaim;
 mod room;
 
 use crate::counters::CounterValues;
-use crate::ghost::Ghost;
+use crate::ghost::Ghosts;
 use crate::memory::{self, Drained, HEAT_MAX, Header, Log, Marks, Place, Queue, Value};
 use crate::table::Table;
 use crate::time::{Death, Now};
+use policy::Policy;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 pub(crate) use room::{Room, segment_bytes};
@@ -49,7 +52,9 @@ pub(crate) struct Write {
 pub(crate) struct Shard {
     log: Log,
     table: Table,
-    ghost: Ghost,
+    /// Keys that have gone.
+    ghosts: Ghosts,
+    policy: Policy,
     hasher: Hasher,
     room: Room,
     /// Memory for moving a segment.
@@ -66,7 +71,8 @@ impl Shard {
         Self {
             log: Log::new(room.segment_bytes()),
             table: Table::new(),
-            ghost: Ghost::default(),
+            ghosts: Ghosts::default(),
+            policy: Policy::new(),
             hasher,
             room,
             drained: Drained::default(),
@@ -147,6 +153,7 @@ impl Shard {
             key_bytes: u8::try_from(key.key.len()).ok()?,
             marks: write.marks,
             heat: 0,
+            laps: 0,
             value_bytes,
             flags: write.flags,
             version: write.version,
@@ -176,7 +183,7 @@ impl Shard {
                 to
             }
             None => {
-                let queue = if self.ghost.forget(key.hash) { Queue::Main } else { Queue::Small };
+                let queue = self.first_queue(key.hash);
                 let place = self.log.append(queue, &header, key.key, value);
                 let (log, hasher) = (&self.log, self.hasher);
                 self.table.insert(key.hash, place, |place| hasher.hash(log.key(place)));
@@ -184,6 +191,14 @@ impl Shard {
             }
         };
         Some((place, header))
+    }
+
+    /// Where a new item begins: in the small queue, or, if it has come back soon, in the main one.
+    fn first_queue(&mut self, hash: u64) -> Queue {
+        let Some(from) = self.ghosts.forget(hash) else { return Queue::Small };
+        let (here, other) = (self.ghosts.keys(from), self.ghosts.keys(from.other()));
+        self.policy.came_back(from, here, other, self.table.len());
+        Queue::Main
     }
 
     /// Lets everything go, now or in a second to come; a later choice replaces an earlier one.
@@ -199,7 +214,7 @@ impl Shard {
         self.flush = Death::NEVER;
         self.log.clear();
         self.table = Table::new();
-        self.ghost = Ghost::default();
+        self.ghosts = Ghosts::default();
     }
 
     /// What was counted, and what there is.

@@ -1,30 +1,18 @@
-//! Who has to go when there is no room: S3-FIFO (Yang et al., SOSP 2023) over segments.
-//!
-//! New items begin in a small queue, a twentieth of the memory. Those that were used by the time they come to
-//! its end go on to the main queue; of the others only a fingerprint is kept, and whoever comes back while it
-//! is remembered begins in the main queue. At the end of the main queue an item that was used goes round once
-//! more, a little cooler. A scan passes through the small queue and leaves the main one alone.
+//! Makes room: closes holes, and lets those go of whom the [policy](super::policy) says so.
 //!
 //! A segment is decided upon as a whole and its survivors are written anew, so the holes in it go as well.
 //! Holes that are worth it are closed before anybody has to go.
 
 use super::Shard;
+use super::policy::{Fate, Standing};
 use crate::memory::{Drained, Header, Log, Marks, Place, Queue};
 use crate::memory::{PAGE_BYTES, PAGE_OVERHEAD_BYTES, PAGES_MAX};
 use crate::store::WhenFull;
 use crate::time::Now;
 
-/// The small queue's share of the pages: a twentieth. The paper has a tenth; on a trace of disk blocks and
-/// on Zipf-distributed keys this hits more often.
-const SMALL_SHARE: usize = 20;
-
-/// An item goes on to the main queue when it was used so often while it was in the small one; the paper has
-/// 2, which needs a longer queue.
-const HEAT_TO_STAY: u8 = 1;
-
-/// Keys that have gone are remembered for this share of the items: a half. Who comes back later than that is
-/// no more worth a place in the main queue than anybody else.
-const GHOST_SHARE: usize = 2;
+/// Of each queue one key that has gone is remembered for so many items. Who comes back later than that is no
+/// more worth a place in the main queue than anybody else.
+const GHOST_SHARE: usize = 4;
 
 /// After so many segments of which nobody had to go, the next has to go whole: where everything is hot there
 /// is nothing to choose, and everybody waits.
@@ -74,27 +62,21 @@ pub(super) enum Made {
     Nothing,
 }
 
-/// What becomes of an item.
-enum Fate {
-    Stays(Queue, Header),
-    Goes,
-}
-
 impl Shard {
     /// Sees to it that an item of so many bytes can be written.
     pub(super) fn make_room(&mut self, item_bytes: usize, now: Now) -> Made {
         let needed = Log::pages_needed(item_bytes);
-        if self.log.pages().free() >= needed {
+        let pages = self.log.pages();
+        if pages.free() >= needed && pages.held() <= self.pages_max() {
             return Made::Untouched;
         }
-        self.ghost_fits();
-        let pages_max = self.pages_max();
-        if needed > pages_max / LARGEST_SHARE {
+        self.ghosts_fit();
+        if needed > self.pages_max() / LARGEST_SHARE {
             return Made::Nothing;
         }
         let mut made = Made::Untouched;
         let mut spared = 0;
-        while self.log.pages().free() + pages_max.saturating_sub(self.log.pages().held()) < needed {
+        while self.pages_available() < needed {
             made = Made::Moved;
             if let Some(segment) = self.log.take_loose() {
                 self.close_holes(segment, now);
@@ -110,24 +92,28 @@ impl Shard {
             if self.log.pages().free() <= free_before {
                 spared += 1;
             }
-            self.keep_to(pages_max);
+            self.keep_to_limit();
         }
-        self.keep_to(pages_max);
+        self.keep_to_limit();
         made
     }
 
+    /// The pages that are free or may still be taken.
+    fn pages_available(&self) -> usize {
+        (self.log.pages().free() + self.pages_max()).saturating_sub(self.log.pages().held())
+    }
+
     /// Gives back what is above the limit: the tables grew, or the limit fell.
-    fn keep_to(&mut self, pages_max: usize) {
-        while self.log.pages().held() > pages_max && self.log.give_back() {}
+    fn keep_to_limit(&mut self) {
+        while self.log.pages().held() > self.pages_max() && self.log.give_back() {}
     }
 
     /// Changes the limit. A lower one is kept to before this returns.
     pub(crate) fn set_bytes_max(&mut self, bytes_max: usize, now: Now) {
         self.room.bytes_max = bytes_max;
-        let pages_max = self.pages_max();
-        self.keep_to(pages_max);
-        while self.log.pages().held() > pages_max && self.evict(true, now) {
-            self.keep_to(pages_max);
+        self.keep_to_limit();
+        while self.log.pages().held() > self.pages_max() && self.evict(true, now) {
+            self.keep_to_limit();
         }
     }
 
@@ -138,7 +124,7 @@ impl Shard {
     }
 
     fn overhead_bytes(&self) -> usize {
-        let tables = self.table.bytes() + self.ghost.bytes() + self.log.overhead_bytes();
+        let tables = self.table.bytes() + self.ghosts.bytes() + self.log.overhead_bytes();
         tables + self.log.segment_bytes() + size_of::<Self>()
     }
 
@@ -147,10 +133,10 @@ impl Shard {
     }
 
     /// Remembers keys that have gone, once items have to go.
-    fn ghost_fits(&mut self) {
+    fn ghosts_fit(&mut self) {
         let is_full = self.log.pages().held() + 1 >= self.pages_max();
         if is_full && self.room.when_full == WhenFull::Evict {
-            self.ghost.fit(self.table.len() / GHOST_SHARE);
+            self.ghosts.fit(self.table.len() / GHOST_SHARE);
         }
     }
 
@@ -177,11 +163,10 @@ impl Shard {
 
     /// Decides upon the oldest segment of one queue; says whether there was one.
     fn evict(&mut self, everything: bool, now: Now) -> bool {
-        let small = self.log.queue_pages(Queue::Small);
-        let main = self.log.queue_pages(Queue::Main);
-        let queue = if small * SMALL_SHARE > small + main || main == 0 { Queue::Small } else { Queue::Main };
+        let standing = self.standing();
+        let queue = self.policy.judged(&standing);
         let Some(segment) = self.log.oldest(queue) else { return false };
-        let fate = |header: &Header| if everything { Fate::Goes } else { fate(queue, header) };
+        let fate = |header: &Header| if everything { Fate::Goes } else { standing.fate(queue, header) };
         if let Some(place) = self.log.single(segment) {
             self.evict_single(segment, place, fate, now);
             return true;
@@ -192,6 +177,14 @@ impl Shard {
         self.settle(queue, &drained, fate, now);
         self.drained = drained;
         true
+    }
+
+    fn standing(&self) -> Standing {
+        Standing {
+            small_pages: self.log.queue_pages(Queue::Small),
+            main_pages: self.log.queue_pages(Queue::Main),
+            mean_bytes: self.log.item_bytes() / self.table.len().max(1),
+        }
     }
 
     /// Gives every item of a drained segment a new place, or none.
@@ -246,21 +239,6 @@ impl Shard {
     fn evicted(&mut self, from: Queue, hash: u64, header: &Header) {
         self.counters.evictions += 1;
         self.counters.evicted_unfetched += u64::from(!header.marks.has(Marks::FETCHED));
-        if from == Queue::Small {
-            self.ghost.add(hash);
-        }
-    }
-}
-
-/// Whether an item that has come to the end of a queue stays.
-fn fate(queue: Queue, header: &Header) -> Fate {
-    match queue {
-        Queue::Small if header.heat >= HEAT_TO_STAY => {
-            Fate::Stays(Queue::Main, Header { heat: 0, ..*header })
-        }
-        Queue::Main if header.heat > 0 => {
-            Fate::Stays(Queue::Main, Header { heat: header.heat - 1, ..*header })
-        }
-        Queue::Small | Queue::Main => Fate::Goes,
+        self.ghosts.add(from, hash);
     }
 }
