@@ -4,7 +4,7 @@
 use crate::stream::{Step, every_cut_is_no_cut};
 use peercache_core::key::{KEY_BYTES_MAX, Key};
 use peercache_core::protocol::memcached::request::{
-    Decoded, Limits, MetaKey, MetaLetters, MetaRequest, Refused, Request, decode,
+    Decoded, Limits, MetaKey, MetaLetters, MetaRequest, Refused, Request, VALUE_END, decode,
 };
 
 /// Small, so that values that are too large are not rare.
@@ -24,6 +24,10 @@ pub(crate) fn hold(stream: &[u8]) {
         }
         match decode(held, &LIMITS) {
             Decoded::Incomplete { bytes_needed } => Step::Wants(bytes_needed),
+            Decoded::Announced { request, bytes, value_bytes } => {
+                check(&request, b"\r\n");
+                Step::Wants(bytes + value_bytes + VALUE_END.len())
+            }
             Decoded::Request { request, bytes } => {
                 check(&request, &held[..bytes]);
                 log.push(format!("{request:?}"));

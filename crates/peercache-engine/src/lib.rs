@@ -18,7 +18,7 @@ mod time;
 pub use counters::CounterValues;
 pub use memory::{Value, item_bytes};
 pub use store::{
-    Count, Counted, Cursor, Delete, Deleted, Hit, Item, Lease, Options, Put, Read, Recache, Store, Stored,
-    WhenFull, Written,
+    Count, Counted, Cursor, Delete, Deleted, Hit, Item, Lease, Options, Parcel, Put, Read, Recache, Store,
+    Stored, WhenFull, Written,
 };
 pub use time::{Death, Now};

@@ -58,6 +58,13 @@ struct Connection<'a, S> {
     out: Vec<u8>,
 }
 
+/// However it ends.
+impl<S> Drop for Connection<'_, S> {
+    fn drop(&mut self) {
+        self.session.abandon(self.engine);
+    }
+}
+
 impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
     /// One read and all that is whole by then; nothing when the client has closed.
     fn poll_read(&mut self, cx: &mut Context<'_>, scratch: &Scratch) -> Poll<io::Result<Option<Step>>> {

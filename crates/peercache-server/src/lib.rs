@@ -19,6 +19,7 @@ mod passwords;
 pub mod proxy;
 mod serve;
 mod session;
+mod upload;
 
 pub use door::{BindError, ServeError};
 pub use engine::{Engine, VERSION};

@@ -1,13 +1,15 @@
 //! One client's conversation, without a socket.
 //!
 //! Bytes go in as they come, answers come out in the order of the requests. The session keeps what is not yet
-//! a whole request, and nothing else. It stops when it has said enough for one turn (256 KiB), even within a
-//! multiget: whoever asks for much and reads slowly makes nobody keep it for him.
+//! a whole request, but for large values, which the store takes as they come. It stops when it has said
+//! enough for one turn (256 KiB), even within a multiget: whoever asks for much and reads slowly makes nobody
+//! keep it for him.
 
 use crate::engine::Engine;
 use crate::execute::{self, Done, Progress};
 use crate::login::{self, FAILURES_MAX, Login, NOT_ADMITTED};
-use peercache_core::protocol::memcached::request::{Decoded, Limits, MetaLetters, decode};
+use crate::upload::{self, Upload};
+use peercache_core::protocol::memcached::request::{Decoded, Limits, MetaLetters, VALUE_END, decode};
 use peercache_core::protocol::memcached::response;
 use peercache_engine::Now;
 
@@ -41,6 +43,8 @@ pub struct Session {
     failures: Option<u8>,
     /// How much of the request at the start of what is held has been answered.
     progress: Progress,
+    /// The large value that is coming.
+    upload: Option<Upload>,
 }
 
 impl Session {
@@ -86,6 +90,7 @@ impl Session {
                 return (taken, Step::Again);
             }
             let turn = match self.failures {
+                None if self.upload.is_some() => self.receive(engine, rest, now, out),
                 None => self.answer(engine, rest, now, out),
                 Some(failures) => self.log_in(engine, failures, rest, out),
             };
@@ -122,12 +127,46 @@ impl Session {
         if failures + 1 < FAILURES_MAX { Turn::Took(bytes) } else { Turn::Over(Step::Close) }
     }
 
+    /// Takes what `input` begins with of the value that is coming.
+    fn receive(&mut self, engine: &Engine, input: &[u8], now: Now, out: &mut Vec<u8>) -> Turn {
+        let Some(mut upload) = self.upload.take() else { return Turn::Took(0) };
+        let taken = upload.take(engine, input, now);
+        let (end, has_end) = match input.get(taken..taken + VALUE_END.len()) {
+            Some(end) => (end, true),
+            None => (&input[taken..], false),
+        };
+        if upload.is_whole() && has_end {
+            upload.finish(engine, end, &limits(engine), now, out);
+            return Turn::Took(taken + end.len());
+        }
+        self.upload = Some(upload);
+        if taken > 0 {
+            return Turn::Took(taken);
+        }
+        self.bytes_needed = VALUE_END.len();
+        Turn::Over(Step::Continue)
+    }
+
+    /// Gives up what has not come whole. A session that ends must be told so.
+    pub fn abandon(&mut self, engine: &Engine) {
+        if let Some(upload) = self.upload.take() {
+            upload.abandon(engine);
+        }
+    }
+
     /// Answers the request at the start of `input`.
     fn answer(&mut self, engine: &Engine, input: &[u8], now: Now, out: &mut Vec<u8>) -> Turn {
-        let limits = Limits { value_bytes_max: engine.options.item_bytes_max, letters: MetaLetters::Current };
-        match decode(input, &limits) {
+        match decode(input, &limits(engine)) {
             Decoded::Incomplete { bytes_needed } => {
                 self.bytes_needed = bytes_needed;
+                Turn::Over(Step::Continue)
+            }
+            Decoded::Announced { request, bytes, value_bytes } => {
+                if value_bytes >= upload::VALUE_BYTES_MIN {
+                    self.upload = Upload::of(engine, &request, &input[..bytes], value_bytes, now);
+                    return Turn::Took(bytes);
+                }
+                self.bytes_needed = bytes + value_bytes + VALUE_END.len();
                 Turn::Over(Step::Continue)
             }
             Decoded::Request { request, bytes } => {
@@ -167,6 +206,10 @@ impl Session {
         self.swallow -= gone as u64;
         gone
     }
+}
+
+fn limits(engine: &Engine) -> Limits {
+    Limits { value_bytes_max: engine.options.item_bytes_max, letters: MetaLetters::Current }
 }
 
 /// What one request did to the turn.

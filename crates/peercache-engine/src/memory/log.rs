@@ -21,7 +21,7 @@ const LOOSE_SHARE: usize = 4;
 #[derive(Debug)]
 pub(crate) struct Log {
     pages: Pages,
-    segments: Segments,
+    pub(super) segments: Segments,
     /// How long a segment gets.
     segment_bytes: usize,
     /// Segments with holes worth closing; some have gone meanwhile.
@@ -146,6 +146,14 @@ impl Log {
 
     /// Writes an item at the end of a segment.
     pub(crate) fn append_to(&mut self, id: u32, header: &Header, key: &[u8], value: &[&[u8]]) -> Place {
+        let place = self.append_head(id, header, key);
+        value.iter().for_each(|part| self.append_bytes(id, part));
+        self.complete(id, header);
+        place
+    }
+
+    /// Writes what stands before a value.
+    pub(super) fn append_head(&mut self, id: u32, header: &Header, key: &[u8]) -> Place {
         let mut segment = self.segments.get(id);
         if PAGE_BYTES - segment.end < header.head_bytes() {
             if segment.end < PAGE_BYTES {
@@ -162,17 +170,20 @@ impl Log {
         let end = offset + header.head_bytes();
         item[HEADER_BYTES..HEADER_BYTES + key.len()].copy_from_slice(key);
         self.segments.get_mut(id).end = end;
-        value.iter().for_each(|part| self.append_bytes(id, part));
+        place
+    }
+
+    /// Counts an item whose value is written.
+    pub(super) fn complete(&mut self, id: u32, header: &Header) {
         let segment = self.segments.get_mut(id);
         segment.end = segment.end.next_multiple_of(super::item::ALIGNMENT);
         segment.items += 1;
         segment.item_bytes += header.bytes();
         segment.first_death = segment.first_death.min(header.death);
         self.item_bytes += header.bytes();
-        place
     }
 
-    fn append_bytes(&mut self, id: u32, bytes: &[u8]) {
+    pub(super) fn append_bytes(&mut self, id: u32, bytes: &[u8]) {
         let mut rest = bytes;
         while !rest.is_empty() {
             if self.segments.get(id).end == PAGE_BYTES {
@@ -196,9 +207,8 @@ impl Log {
             self.pages.chain(segment.last, page);
         }
         (segment.last, segment.end) = (page, 0);
-        segment.pages += 1;
-        let queue = segment.queue;
-        self.segments.line_mut(queue).pages += 1;
+        let pages = segment.pages + 1;
+        self.segments.set_pages(id, pages);
     }
 
     /// The segment at the end of a queue that has room for `bytes` more.
@@ -304,12 +314,10 @@ impl Log {
         }
     }
 
-    fn free_pages(&mut self, id: u32) {
-        let segment = self.segments.get_mut(id);
-        let mut page = segment.first;
-        let (queue, pages) = (segment.queue, segment.pages);
-        segment.empty();
-        self.segments.line_mut(queue).pages -= pages;
+    pub(super) fn free_pages(&mut self, id: u32) {
+        let mut page = self.segments.get(id).first;
+        self.segments.set_pages(id, 0);
+        self.segments.get_mut(id).empty();
         while page != NO_PAGE {
             let next = self.pages.next(page);
             self.pages.put_back(page);

@@ -4,6 +4,7 @@
 //! day on which all values become larger needs no memory moved. The price is holes where items were replaced
 //! or died; they are counted, and who needs room closes them first.
 
+mod apart;
 mod drained;
 mod item;
 mod log;

@@ -43,6 +43,8 @@ pub(crate) struct Segment {
     pub(super) first_death: Death,
     /// It has holes that are worth closing, and is on the list of those.
     pub(super) is_loose: bool,
+    /// It is in no queue: its only item has not come whole.
+    is_apart: bool,
 }
 
 impl Segment {
@@ -59,12 +61,14 @@ impl Segment {
             item_bytes: 0,
             first_death: Death::NEVER,
             is_loose: false,
+            is_apart: false,
         }
     }
 
     /// Nothing is in it any more, and it has no pages.
     pub(super) fn empty(&mut self) {
-        *self = Self { older: self.older, newer: self.newer, ..Self::new(self.queue) };
+        *self =
+            Self { older: self.older, newer: self.newer, is_apart: self.is_apart, ..Self::new(self.queue) };
     }
 
     /// The bytes from the start of its first page to its end.
@@ -83,7 +87,7 @@ pub(super) struct Line {
     pub(super) pages: usize,
 }
 
-/// All segments, each in one of the queues.
+/// All segments, each in one of the queues or apart.
 #[derive(Debug)]
 pub(super) struct Segments {
     slab: Slab<Segment>,
@@ -103,10 +107,33 @@ impl Segments {
         id
     }
 
-    /// Takes a segment out of its queue and forgets it. It must have no pages.
+    /// A new segment in no queue.
+    pub(super) fn push_apart(&mut self) -> u32 {
+        self.slab.insert(Segment { is_apart: true, ..Segment::new(Queue::Small) }) as u32
+    }
+
+    /// Takes a segment out of its queue, if it is in one, and forgets it. It must have no pages.
     pub(super) fn remove(&mut self, id: u32) {
-        self.unlink(id);
+        if !self.get(id).is_apart {
+            self.unlink(id);
+        }
         self.slab.remove(id as usize);
+    }
+
+    /// Puts a segment that was apart at the end of `queue`.
+    pub(super) fn join(&mut self, id: u32, queue: Queue) {
+        self.get_mut(id).is_apart = false;
+        self.link(id, queue);
+    }
+
+    /// A segment has so many pages now.
+    pub(super) fn set_pages(&mut self, id: u32, pages: usize) {
+        let segment = &mut self.slab[id as usize];
+        if !segment.is_apart {
+            let line = &mut self.lines[segment.queue as usize];
+            line.pages = line.pages + pages - segment.pages;
+        }
+        segment.pages = pages;
     }
 
     /// Puts a segment at the end of `queue`.

@@ -7,12 +7,13 @@
 //! grow: the next write takes that back first.
 
 mod policy;
+mod put;
 mod reclaim;
 mod room;
 
 use crate::counters::CounterValues;
 use crate::ghost::Ghosts;
-use crate::memory::{self, Drained, HEAT_MAX, Header, Log, Marks, Place, Queue, Value};
+use crate::memory::{Drained, Header, Log, Marks, Place, Value};
 use crate::table::Table;
 use crate::time::{Death, Now};
 use policy::Policy;
@@ -137,68 +138,6 @@ impl Shard {
     pub(crate) fn next_version(&mut self) -> u64 {
         self.last_version += 1;
         self.last_version
-    }
-
-    /// Puts an item in the place of what has its key; says where, or that there is no room. Then what has its
-    /// key is as it was, unless it had to go.
-    pub(crate) fn put(
-        &mut self,
-        key: Hashed<'_>,
-        write: Write,
-        value: &[&[u8]],
-        now: Now,
-    ) -> Option<(Place, Header)> {
-        let value_bytes = u32::try_from(value.iter().map(|part| part.len()).sum::<usize>()).ok()?;
-        let mut header = Header {
-            key_bytes: u8::try_from(key.key.len()).ok()?,
-            marks: write.marks,
-            heat: 0,
-            laps: 0,
-            value_bytes,
-            flags: write.flags,
-            version: write.version,
-            death: write.death,
-            used_at_s: memory::seconds(now),
-        };
-        let mut old = self.find(key, now).item();
-        if let Some((place, old)) = old
-            && old.bytes() == header.bytes()
-        {
-            header.heat = (old.heat + 1).min(HEAT_MAX);
-            self.log.overwrite(place, &header, value);
-            return Some((place, header));
-        }
-        match self.make_room(header.bytes(), now) {
-            room::Made::Untouched => {}
-            room::Made::Moved => old = self.find(key, now).item(),
-            room::Made::Nothing => return None,
-        }
-        let place = match old {
-            Some((from, old)) => {
-                header.heat = (old.heat + 1).min(HEAT_MAX);
-                let queue = self.log.queue_of(from);
-                self.log.kill(from);
-                let to = self.log.append(queue, &header, key.key, value);
-                self.table.replace(key.hash, from, to);
-                to
-            }
-            None => {
-                let queue = self.first_queue(key.hash);
-                let place = self.log.append(queue, &header, key.key, value);
-                let (log, hasher) = (&self.log, self.hasher);
-                self.table.insert(key.hash, place, |place| hasher.hash(log.key(place)));
-                place
-            }
-        };
-        Some((place, header))
-    }
-
-    /// Where a new item begins: in the small queue, or, if it has come back soon, in the main one.
-    fn first_queue(&mut self, hash: u64) -> Queue {
-        let Some(from) = self.ghosts.forget(hash) else { return Queue::Small };
-        let (here, other) = (self.ghosts.keys(from), self.ghosts.keys(from.other()));
-        self.policy.came_back(from, here, other, self.table.len());
-        Queue::Main
     }
 
     /// Lets everything go, now or in a second to come; a later choice replaces an earlier one.

@@ -63,7 +63,7 @@ pub(super) enum Made {
 }
 
 impl Shard {
-    /// Sees to it that an item of so many bytes can be written.
+    /// Sees to it that an item, or a piece of one, of so many bytes can be written.
     pub(super) fn make_room(&mut self, item_bytes: usize, now: Now) -> Made {
         let needed = Log::pages_needed(item_bytes);
         let pages = self.log.pages();
@@ -71,7 +71,7 @@ impl Shard {
             return Made::Untouched;
         }
         self.ghosts_fit();
-        if needed > self.pages_max() / LARGEST_SHARE {
+        if self.is_too_large(item_bytes) {
             return Made::Nothing;
         }
         let mut made = Made::Untouched;
@@ -96,6 +96,11 @@ impl Shard {
         }
         self.keep_to_limit();
         made
+    }
+
+    /// Whether an item of so many bytes may take more than its share of the shard.
+    pub(super) fn is_too_large(&self, item_bytes: usize) -> bool {
+        Log::pages_needed(item_bytes) > self.pages_max() / LARGEST_SHARE
     }
 
     /// The pages that are free or may still be taken.

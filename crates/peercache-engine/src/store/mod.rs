@@ -19,6 +19,7 @@ mod count;
 mod delete;
 mod item;
 mod list;
+mod parcel;
 mod read;
 mod write;
 
@@ -26,6 +27,7 @@ pub use count::{Count, Counted};
 pub use delete::{Delete, Deleted};
 pub use item::Item;
 pub use list::Cursor;
+pub use parcel::Parcel;
 pub use read::{Hit, Lease, Read, Recache};
 pub use write::{Put, Stored, Written};
 
@@ -133,9 +135,12 @@ impl Store {
     #[inline]
     fn shard<'a>(&self, key: &'a [u8], now: Now) -> (MutexGuard<'_, Shard>, Hashed<'a>) {
         let hash = self.hasher.hash(key);
-        // The top bits; a table uses those at the other end.
-        let shard = (hash >> 32) as usize >> (32 - self.shards.len().trailing_zeros());
-        (self.shards[shard].begin(now), Hashed { key, hash })
+        (self.shards[self.shard_of(hash)].begin(now), Hashed { key, hash })
+    }
+
+    /// The top bits of a hash; a table uses those at the other end.
+    fn shard_of(&self, hash: u64) -> usize {
+        (hash >> 32) as usize >> (32 - self.shards.len().trailing_zeros())
     }
 }
 

@@ -1,6 +1,6 @@
 //! Storing.
 
-use super::Store;
+use super::{Parcel, Store};
 use crate::memory::{Header, Marks, Place, item_bytes};
 use crate::shard::{Hashed, Shard, Write};
 use crate::time::{Death, Now};
@@ -15,7 +15,7 @@ pub struct Put<'a> {
     pub flags: u32,
     /// memcached's expiry, see [`Death::of`].
     pub exptime: i64,
-    /// The bytes.
+    /// The bytes; none where a [`Parcel`] has them.
     pub value: &'a [u8],
     /// For an append or prepend: what is there must have this version.
     pub compare: Option<u64>,
@@ -89,6 +89,32 @@ enum Decision {
     Refuse(Stored),
 }
 
+/// What came of that.
+enum Judged {
+    /// The value itself is to be written.
+    Alone(Write),
+    /// The value together with what is there.
+    Joined(Write, Vec<u8>),
+    Refused(Stored),
+}
+
+/// Where the value is that a request brought.
+#[derive(Clone, Copy)]
+enum Body<'a> {
+    Bytes(&'a [u8]),
+    /// In the shard, under this name.
+    Coming(u32),
+}
+
+impl Body<'_> {
+    fn append_to(self, shard: &Shard, out: &mut Vec<u8>) {
+        match self {
+            Self::Bytes(bytes) => out.extend_from_slice(bytes),
+            Self::Coming(coming) => shard.come(coming).append_to(out),
+        }
+    }
+}
+
 impl Store {
     /// Stores a value, if what is there lets its verb do so.
     pub fn store(&self, key: &[u8], put: &Put<'_>, now: Now) -> Stored {
@@ -96,39 +122,36 @@ impl Store {
             return self.too_large(key, put, now);
         }
         let (mut shard, key) = self.shard(key, now);
-        shard.counters.cmd_set += 1;
-        let old = shard.find(key, now).item();
-        let mut marks = if put.packed_key { Marks::PACKED_KEY } else { Marks::default() };
-        let (mut flags, mut death) = (put.flags, Death::of(put.exptime, now));
-        let mut joined = Vec::new();
-        match (decide(&mut shard, old.as_ref().map(|(_, header)| header), put), old) {
-            (Decision::Refuse(stored), _) => return refuse(&mut shard, stored, old, now),
-            (Decision::Stale, Some((_, old))) => {
-                death = old.death;
-                marks = marks.with(Marks::STALE);
-                if old.marks.has(Marks::LEASED) {
-                    marks = marks.with(Marks::LEASED);
-                }
-            }
-            (Decision::Join, Some((place, old))) => {
-                (flags, death) = (old.flags, old.death);
-                joined = join(&shard, place, &old, put);
-                if item_bytes(key.key.len(), joined.len(), flags) > self.item_bytes_max {
-                    // memcached has no other answer to this.
-                    return Stored::NotStored;
-                }
-            }
-            (Decision::Vivify(exptime), _) => death = Death::of(exptime, now),
-            (Decision::Replace | Decision::Stale | Decision::Join, _) => {}
+        match self.judge(&mut shard, key, put, Body::Bytes(put.value), now) {
+            Judged::Alone(write) => put_bytes(&mut shard, key, put, write, put.value, now),
+            Judged::Joined(write, value) => put_bytes(&mut shard, key, put, write, &value, now),
+            Judged::Refused(stored) => stored,
         }
-        let value = if joined.is_empty() { put.value } else { &joined };
-        let version = put.version.unwrap_or_else(|| shard.next_version());
-        match shard.put(key, Write { flags, death, version, marks }, &[value], now) {
-            Some(_) => {
-                shard.counters.total_items += 1;
-                Stored::Stored(Written { version, value_bytes: value.len() })
+    }
+
+    /// Stores a value that has come in pieces, as [`Self::store`] does. `key` must be the one that it began
+    /// with.
+    pub fn deliver(&self, key: &[u8], put: &Put<'_>, parcel: Parcel, now: Now) -> Stored {
+        let value_bytes = parcel.value_bytes();
+        if item_bytes(key.len(), value_bytes, put.flags) > self.item_bytes_max {
+            self.abandon(parcel);
+            return self.too_large(key, put, now);
+        }
+        let (mut shard, key) = self.shard(key, now);
+        let Some(coming) = parcel.coming else { return no_room(&mut shard, key, put, now) };
+        match self.judge(&mut shard, key, put, Body::Coming(coming), now) {
+            Judged::Alone(write) => {
+                shard.adopt(key, write, coming, now);
+                stored(&mut shard, write, value_bytes)
             }
-            None => no_room(&mut shard, key, put, now),
+            Judged::Joined(write, value) => {
+                shard.abandon(coming);
+                put_bytes(&mut shard, key, put, write, &value, now)
+            }
+            Judged::Refused(stored) => {
+                shard.abandon(coming);
+                stored
+            }
         }
     }
 
@@ -146,6 +169,38 @@ impl Store {
             drop_old(&mut shard, key, now);
         }
         Stored::TooLarge
+    }
+
+    /// What is to be written, if what is there lets the verb do so.
+    fn judge(&self, shard: &mut Shard, key: Hashed<'_>, put: &Put<'_>, body: Body<'_>, now: Now) -> Judged {
+        shard.counters.cmd_set += 1;
+        let old = shard.find(key, now).item();
+        let marks = if put.packed_key { Marks::PACKED_KEY } else { Marks::default() };
+        let mut write = Write { flags: put.flags, death: Death::of(put.exptime, now), version: 0, marks };
+        let mut joined = None;
+        match (decide(shard, old.as_ref().map(|(_, header)| header), put), old) {
+            (Decision::Refuse(stored), _) => return Judged::Refused(refuse(shard, stored, old, now)),
+            (Decision::Stale, Some((_, old))) => {
+                write.death = old.death;
+                write.marks = marks.with(Marks::STALE);
+                if old.marks.has(Marks::LEASED) {
+                    write.marks = write.marks.with(Marks::LEASED);
+                }
+            }
+            (Decision::Join, Some((place, old))) => {
+                (write.flags, write.death) = (old.flags, old.death);
+                let value = join(shard, place, &old, put.verb, body);
+                if item_bytes(key.key.len(), value.len(), write.flags) > self.item_bytes_max {
+                    // memcached has no other answer to this.
+                    return Judged::Refused(Stored::NotStored);
+                }
+                joined = Some(value);
+            }
+            (Decision::Vivify(exptime), _) => write.death = Death::of(exptime, now),
+            (Decision::Replace | Decision::Stale | Decision::Join, _) => {}
+        }
+        write.version = put.version.unwrap_or_else(|| shard.next_version());
+        joined.map_or(Judged::Alone(write), |value| Judged::Joined(write, value))
     }
 }
 
@@ -188,17 +243,36 @@ fn refuse(shard: &mut Shard, stored: Stored, old: Option<(Place, Header)>, now: 
     stored
 }
 
-fn join(shard: &Shard, place: Place, old: &Header, put: &Put<'_>) -> Vec<u8> {
+fn join(shard: &Shard, place: Place, old: &Header, verb: StoreVerb, body: Body<'_>) -> Vec<u8> {
     let old = shard.value(place, old);
-    let mut joined = Vec::with_capacity(old.len() + put.value.len());
-    if put.verb == StoreVerb::Append {
+    let mut joined = Vec::new();
+    if verb == StoreVerb::Append {
         old.append_to(&mut joined);
-        joined.extend_from_slice(put.value);
+        body.append_to(shard, &mut joined);
     } else {
-        joined.extend_from_slice(put.value);
+        body.append_to(shard, &mut joined);
         old.append_to(&mut joined);
     }
     joined
+}
+
+fn put_bytes(
+    shard: &mut Shard,
+    key: Hashed<'_>,
+    put: &Put<'_>,
+    write: Write,
+    value: &[u8],
+    now: Now,
+) -> Stored {
+    match shard.put(key, write, &[value], now) {
+        Some(_) => stored(shard, write, value.len()),
+        None => no_room(shard, key, put, now),
+    }
+}
+
+fn stored(shard: &mut Shard, write: Write, value_bytes: usize) -> Stored {
+    shard.counters.total_items += 1;
+    Stored::Stored(Written { version: write.version, value_bytes })
 }
 
 fn no_room(shard: &mut Shard, key: Hashed<'_>, put: &Put<'_>, now: Now) -> Stored {

@@ -11,7 +11,7 @@ const KEYS: u64 = 1_000_000;
 const REQUESTS: u64 = 1_000_000;
 
 /// The lengths of the drawn objects' values: evenly between these, by the key.
-const VALUE_BYTES: std::ops::Range<u64> = 100..1_900;
+const VALUE_BYTES: std::ops::Range<u64> = 1_000..19_000;
 
 /// One request.
 #[derive(Clone, Copy)]

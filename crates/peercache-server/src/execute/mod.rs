@@ -3,7 +3,7 @@
 use crate::engine::Engine;
 use peercache_core::protocol::memcached::request::{AdminVerb, Answer, Request};
 use peercache_core::protocol::memcached::response;
-use peercache_engine::{Count, Cursor, Now, Put};
+use peercache_engine::{Count, Cursor, Now, Parcel, Put};
 
 mod admin;
 mod count;
@@ -52,7 +52,7 @@ pub(crate) fn execute(
         Request::Inspect(key) => read::inspect(engine, key, now, out),
         Request::Store { verb, key, flags, exptime, value, answer } => {
             let put = Put::classic(verb, flags, exptime, value);
-            say(out, answer, write::store(engine, key, &put, now));
+            say(out, answer, write::stored(engine.store.store(key.as_bytes(), &put, now)));
         }
         Request::Touch { key, exptime, answer } => say(out, answer, write::touch(engine, key, exptime, now)),
         Request::Delete { key, answer } => say(out, answer, write::delete(engine, key, now)),
@@ -77,6 +77,18 @@ pub(crate) fn execute(
         Request::Quit => return Done::Close,
     }
     Done::Answered
+}
+
+/// Does what a `request` asks whose value came into the store in pieces, and appends the answer to `out`.
+pub(crate) fn deliver(engine: &Engine, request: &Request<'_>, parcel: Parcel, now: Now, out: &mut Vec<u8>) {
+    match *request {
+        Request::Store { verb, key, flags, exptime, answer, .. } => {
+            let put = Put::classic(verb, flags, exptime, b"");
+            say(out, answer, write::stored(engine.store.deliver(key.as_bytes(), &put, parcel, now)));
+        }
+        Request::Meta(ref request) => meta::deliver(engine, request, parcel, now, out),
+        _ => engine.store.abandon(parcel),
+    }
 }
 
 /// Answers a line, if an answer is wanted.

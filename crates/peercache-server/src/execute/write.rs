@@ -2,7 +2,7 @@
 
 use crate::engine::Engine;
 use peercache_core::key::Key;
-use peercache_engine::{Delete, Deleted, Now, Put, Stored};
+use peercache_engine::{Delete, Deleted, Now, Stored};
 
 /// memcached's answer to a value over the item limit.
 pub(super) const TOO_LARGE: &str = "SERVER_ERROR object too large for cache";
@@ -10,8 +10,8 @@ pub(super) const TOO_LARGE: &str = "SERVER_ERROR object too large for cache";
 /// memcached's answer to a value that there is no room for.
 pub(super) const OUT_OF_MEMORY: &str = "SERVER_ERROR out of memory storing object";
 
-pub(super) fn store(engine: &Engine, key: Key<'_>, put: &Put<'_>, now: Now) -> &'static str {
-    match engine.store.store(key.as_bytes(), put, now) {
+pub(super) const fn stored(stored: Stored) -> &'static str {
+    match stored {
         Stored::Stored(_) => "STORED",
         Stored::NotStored => "NOT_STORED",
         Stored::Exists => "EXISTS",

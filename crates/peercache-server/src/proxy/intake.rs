@@ -10,8 +10,8 @@ use super::op::Op;
 use super::session::{IDLE_BYTES_MAX, Stage, Ticket};
 use super::{administration, meta};
 use peercache_core::protocol::memcached::request::{
-    Answer as Wanted, Decoded, Keys, Limits, MetaKey, MetaLetters, MetaRequest, Refused, Request, Versions,
-    decode,
+    Answer as Wanted, Decoded, Keys, Limits, MetaKey, MetaLetters, MetaRequest, Refused, Request, VALUE_END,
+    Versions, decode,
 };
 use peercache_core::protocol::memcached::response;
 use peercache_core::ring::PeerIndex;
@@ -137,6 +137,11 @@ impl Hub {
         match decoded {
             Decoded::Incomplete { bytes_needed } => {
                 (session.bytes_needed, session.parked_at) = (bytes_needed, None);
+                None
+            }
+            Decoded::Announced { bytes, value_bytes, .. } => {
+                session.bytes_needed = bytes + value_bytes + VALUE_END.len();
+                session.parked_at = None;
                 None
             }
             Decoded::Request { request, bytes } => Some((self.begin(id, &request), bytes)),

@@ -6,6 +6,7 @@ mod conversations;
 mod life;
 mod misbehave;
 mod packets;
+mod pieces;
 mod programs;
 mod refusals;
 mod statistics;

@@ -11,7 +11,7 @@ fn start() -> Running {
     Running::start(options())
 }
 
-fn connections(running: &Running) -> u64 {
+pub(crate) fn connections(running: &Running) -> u64 {
     let answer = Client::connect(running.address).ask(b"stats\r\n");
     let text = String::from_utf8(answer.bytes).expect("stats are text");
     let line = text.lines().find_map(|line| line.strip_prefix("STAT curr_connections "));

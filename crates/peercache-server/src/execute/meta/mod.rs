@@ -13,6 +13,8 @@ mod delete;
 mod get;
 mod set;
 
+pub(super) use set::deliver;
+
 /// Does what `request` asks and appends its answer to `out`.
 pub(super) fn execute(engine: &Engine, request: &MetaRequest<'_>, now: Now, out: &mut Vec<u8>) {
     match request.verb {

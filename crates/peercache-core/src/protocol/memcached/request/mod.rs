@@ -22,6 +22,7 @@ mod tests;
 
 pub use keys::Keys;
 pub use meta::{MetaFlags, MetaKey, MetaLetters, MetaRequest, MetaVerb, Placement};
+pub use store::BAD_CHUNK;
 
 /// The longest line, in bytes without its line feed; a multiget may have [`GET_LINE_BYTES_MAX`].
 pub const LINE_BYTES_MAX: usize = 8 * 1024;
@@ -56,6 +57,15 @@ pub enum Decoded<'a> {
         /// The request is at least this many bytes long, counted from its start.
         bytes_needed: usize,
     },
+    /// The line of a request whose value has not come whole.
+    Announced {
+        /// What is asked, with an empty value.
+        request: Request<'a>,
+        /// How many bytes the line took.
+        bytes: usize,
+        /// How long the value is that follows, without its line end.
+        value_bytes: usize,
+    },
     /// A request.
     Request {
         /// What is asked.
@@ -73,6 +83,9 @@ pub enum Decoded<'a> {
         reason: Reason,
     },
 }
+
+/// What ends a value.
+pub const VALUE_END: &[u8] = b"\r\n";
 
 /// A request that must not be executed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -4,12 +4,17 @@
 //! first question is whether that length can still be trusted.
 
 use super::words::{self, Words};
-use super::{Answer, BAD_FORMAT, Decoded, ERROR, Limits, Line, MetaKey, Reason, Refused, Request, StoreVerb};
+use super::{
+    Answer, BAD_FORMAT, Decoded, ERROR, Limits, Line, MetaKey, Reason, Refused, Request, StoreVerb, VALUE_END,
+};
 use crate::key::Key;
 use crate::protocol::memcached::number::{exptime, kept_exptime, leading, signed, unsigned};
 
 /// The longest body that a client can announce, in bytes; memcached's limit, from its 32-bit length.
 const BODY_BYTES_MAX: u64 = i32::MAX as u64 - 2;
+
+/// memcached's answer to a value that does not end where it was to end.
+pub const BAD_CHUNK: &str = "CLIENT_ERROR bad data chunk";
 
 /// The form of the command's line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,12 +54,8 @@ pub(super) fn decode<'a>(
     };
     let Header { key, verb, flags, exptime, body_bytes, answer } = header;
     let forget = matches!(verb, StoreVerb::Set).then_some(MetaKey::plain(key));
-    match body(line, &Announced { body_bytes, answer, forget }, behind, limits) {
-        Ok(Body { value, bytes }) => {
-            Decoded::Request { request: Request::Store { verb, key, flags, exptime, value, answer }, bytes }
-        }
-        Err(decoded) => decoded,
-    }
+    let request = |value| Request::Store { verb, key, flags, exptime, value, answer };
+    body(line, &Announced { body_bytes, answer, forget }, behind, limits, request)
 }
 
 /// What nearly every line says, read in one go: there is one space between two words, and nothing is wrong.
@@ -106,33 +107,28 @@ pub(super) struct Announced<'a> {
     pub(super) forget: Option<MetaKey<'a>>,
 }
 
-/// A body that has come.
-pub(super) struct Body<'a> {
-    pub(super) value: &'a [u8],
-    /// How many bytes the whole request took.
-    pub(super) bytes: usize,
-}
-
-/// Takes the body of `line` from what has come `behind` it.
+/// Takes the body of `line` from what has come `behind` it, and makes a `request` with it.
 pub(super) fn body<'a>(
     line: &Line<'a>,
     announced: &Announced<'a>,
     behind: &'a [u8],
     limits: &Limits,
-) -> Result<Body<'a>, Decoded<'a>> {
+    request: impl FnOnce(&'a [u8]) -> Request<'a>,
+) -> Decoded<'a> {
     let &Announced { body_bytes, answer, forget } = announced;
     let Some(value_bytes) = usize::try_from(body_bytes).ok().filter(|&n| n <= limits.value_bytes_max) else {
-        return Err(too_large(line, answer, body_bytes, forget));
+        return too_large(line, answer, body_bytes, forget);
     };
-    let bytes = line.bytes + value_bytes + 2;
-    let Some(body) = behind.get(..value_bytes + 2) else {
-        return Err(Decoded::Incomplete { bytes_needed: bytes });
+    let Some(body) = behind.get(..value_bytes + VALUE_END.len()) else {
+        return Decoded::Announced { request: request(b""), bytes: line.bytes, value_bytes };
     };
     let (value, end) = body.split_at(value_bytes);
-    if end != b"\r\n" {
-        return Err(bad_chunk(answer, bytes));
+    let bytes = line.bytes + body.len();
+    if end == VALUE_END {
+        Decoded::Request { request: request(value), bytes }
+    } else {
+        bad_chunk(answer, bytes)
     }
-    Ok(Body { value, bytes })
 }
 
 /// What the number of words says about the length of the body.
@@ -203,7 +199,7 @@ fn too_large<'a>(
 }
 
 fn bad_chunk<'a>(answer: Answer, bytes: usize) -> Decoded<'a> {
-    let answer = (answer == Answer::Wanted).then_some("CLIENT_ERROR bad data chunk");
+    let answer = (answer == Answer::Wanted).then_some(BAD_CHUNK);
     Decoded::Refused(Refused { answer, bytes, swallow: 0, forget: None })
 }
 

@@ -37,6 +37,10 @@ fn advance(held: &mut Vec<u8>, swallow: &mut u64, log: &mut Vec<String>) -> bool
                 assert!(bytes_needed > held.len());
                 return true;
             }
+            Decoded::Announced { bytes, value_bytes, .. } => {
+                assert!(bytes + value_bytes + VALUE_END.len() > held.len());
+                return true;
+            }
             Decoded::Request { request, bytes } => {
                 log.push(format!("{request:?}"));
                 bytes
@@ -216,8 +220,11 @@ fn lines_have_a_limit_and_multigets_a_wider_one() {
 
 #[test]
 fn an_incomplete_body_tells_how_long_it_will_be() {
-    let decoded = decode(b"set k 0 0 50\r\nabc", &LIMITS);
-    assert_eq!(decoded, Decoded::Incomplete { bytes_needed: 14 + 52 });
+    let Decoded::Announced { request, bytes, value_bytes } = decode(b"set k 0 0 50\r\nabc", &LIMITS) else {
+        panic!("it is not whole, and its line is");
+    };
+    assert!(matches!(request, Request::Store { verb: StoreVerb::Set, value: b"", .. }));
+    assert_eq!((bytes, value_bytes), (14, 50));
 }
 
 /// One request of a pipeline, valid or not.

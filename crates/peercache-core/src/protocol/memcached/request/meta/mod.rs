@@ -131,12 +131,8 @@ pub(super) fn decode_set<'a>(line: &Line<'a>, behind: &'a [u8], limits: &Limits)
         Err(answer) => return store::refused(line, Answer::Wanted, answer, body_bytes),
     };
     let announced = Announced { body_bytes, answer: Answer::Wanted, forget: Some(key) };
-    let body = match store::body(line, &announced, behind, limits) {
-        Ok(body) => body,
-        Err(decoded) => return decoded,
-    };
-    let request = Request::Meta(MetaRequest { verb, key, flags, value: body.value });
-    Decoded::Request { request, bytes: body.bytes }
+    let request = |value| Request::Meta(MetaRequest { verb, key, flags, value });
+    store::body(line, &announced, behind, limits, request)
 }
 
 /// The key and the flags of a line, or the answer to them.
