@@ -114,6 +114,12 @@ pub(crate) const VERBS: &[Verb] = &[
         work: bench::instructions,
     },
     Verb {
+        words: &["bench", "storm"],
+        usage: bench::STORM_USAGE,
+        about: "the embedded engine under more of all sizes than it has memory for",
+        work: bench::storm,
+    },
+    Verb {
         words: &["load"],
         usage: "ADDRESS WORK CONNECTIONS KEYS SECONDS|fill CPU|any SEED",
         about: "one run of the load generator of `bench compare`, which starts it",

@@ -74,7 +74,7 @@ impl Subject {
     pub(crate) fn start(&self, peercache: &Path, folder: &Path) -> Result<Running, String> {
         let (front, peers) = match self.kind {
             Kind::Memcached => (daemons::memcached(folder)?, Vec::new()),
-            Kind::Embedded => (daemons::embedded(peercache, folder)?, Vec::new()),
+            Kind::Embedded => (daemons::embedded(peercache, &[], folder)?, Vec::new()),
             Kind::Proxy { peers, copies } => {
                 let peers: Vec<Daemon> =
                     (0..peers).map(|_| daemons::memcached(folder)).collect::<Result<_, _>>()?;

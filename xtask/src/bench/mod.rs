@@ -9,12 +9,14 @@ pub(crate) mod load;
 mod options;
 mod process;
 mod sample;
+mod storm;
 mod table;
 mod targets;
 mod work;
 
 pub(crate) use counting::{USAGE as COUNTING_USAGE, instructions};
 pub(crate) use options::USAGE;
+pub(crate) use storm::{USAGE as STORM_USAGE, storm};
 
 use crate::daemons::target_dir;
 use crate::run::{cargo, status};

@@ -32,12 +32,12 @@ impl<'a> Proxy<'a> {
     }
 }
 
-/// Starts the embedded engine of the program `peercache`.
-pub(crate) fn embedded(peercache: &Path, folder: &Path) -> Result<Daemon, String> {
+/// Starts the embedded engine of the program `peercache`, with 64 MiB if the flags say nothing else.
+pub(crate) fn embedded(peercache: &Path, flags: &[&str], folder: &Path) -> Result<Daemon, String> {
     let address = free_address()?;
     let mut command = Command::new(peercache);
-    command.args(["engine", "-l", "127.0.0.1", "-m", "64", "-p"]);
-    Daemon::start(command.arg(address.port().to_string()), address, folder)
+    command.args(["engine", "-l", "127.0.0.1", "-p"]).arg(address.port().to_string()).args(flags);
+    Daemon::start(&mut command, address, folder)
 }
 
 /// Starts a proxy with one worker, over a network of its own whose state is kept in `folder`.
