@@ -18,8 +18,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 /// What may follow `bench storm`, for the help.
-pub(crate) const USAGE: &str =
-    "[--secs N] [--connections N] [--memory MIB] [--threads N] [--reads PERCENT] [--sizes FROM:TO]";
+pub(crate) const USAGE: &str = "[--secs N] [--connections N] [--memory MIB] [--threads N] [--reads PERCENT] \
+     [--sizes FROM:TO] [--ttl SECS]";
 
 /// How often the memory of the engine is looked at.
 const LOOK: Duration = Duration::from_millis(50);
@@ -38,6 +38,8 @@ struct Options {
     threads: u64,
     reads_percent: u64,
     value_bytes: Range<u64>,
+    /// The longest that a value lives; none lives for ever.
+    ttl_s: Option<u64>,
 }
 
 impl Options {
@@ -49,6 +51,7 @@ impl Options {
             threads: 1,
             reads_percent: 0,
             value_bytes: 64..1_000_000,
+            ttl_s: None,
         };
         for pair in words.chunks(2) {
             let [flag, value] = pair else { return Err(format!("{} needs a value: {USAGE}", pair[0])) };
@@ -59,6 +62,7 @@ impl Options {
                 "--memory" => options.memory_mib = number()?.max(1),
                 "--threads" => options.threads = number()?.max(1),
                 "--reads" => options.reads_percent = number()?.min(100),
+                "--ttl" => options.ttl_s = Some(number()?.clamp(1, 1_000_000)),
                 "--sizes" => options.value_bytes = sizes(value)?,
                 other => return Err(format!("bench storm does not know {other:?}: {USAGE}")),
             }
@@ -248,8 +252,9 @@ impl<'a> Client<'a> {
 
     fn write(&mut self, key: u64) -> Result<(), String> {
         let length = self.draw_length();
+        let ttl_s = self.options.ttl_s.map_or(0, |longest| 1 + self.draw() % longest);
         self.request.clear();
-        append(&mut self.request, format_args!("set k:{key} 0 0 {length}\r\n"));
+        append(&mut self.request, format_args!("set k:{key} 0 {ttl_s} {length}\r\n"));
         let start = self.request.len();
         append(&mut self.request, format_args!("{key} {length} "));
         self.request.resize(start + length, b'.');
@@ -306,11 +311,9 @@ mod tests {
 
     #[test]
     fn what_is_given_is_taken_and_what_cannot_be_is_refused() {
-        let options = parse("--memory 64 --sizes 100:200 --reads 90").unwrap();
-        assert_eq!(
-            (options.memory_mib, options.value_bytes.clone(), options.reads_percent),
-            (64, 100..200, 90)
-        );
+        let options = parse("--memory 64 --sizes 100:200 --reads 90 --ttl 5").unwrap();
+        let Options { memory_mib, reads_percent, ttl_s, ref value_bytes, .. } = options;
+        assert_eq!((memory_mib, value_bytes, reads_percent, ttl_s), (64, &(100..200), 90, Some(5)));
         assert!((1_800_000..1_900_000).contains(&options.keys()), "four times 64 MiB of 144 bytes");
         for (line, says) in [
             ("--memory", "needs a value"),
