@@ -168,6 +168,7 @@ fn restore(peer: &mut PeerRecord, previous: &PeerRecord) {
     peer.weight = previous.weight;
     peer.port = previous.port;
     peer.port_fixed = previous.port_fixed;
+    peer.auth_file.clone_from(&previous.auth_file);
 }
 
 /// Whether a network has the peer, and could not be used without its record. One that cannot be read may

@@ -219,6 +219,10 @@ fn a_peer_of_ours_gets_another_file_when_it_is_started_with_one() {
     ran.assert_failed(&["memcached 1.5.14 cannot ask who its clients are"]);
     assert!(ran.err.contains("another --engine"), "{ran:?}");
     world.bad("peer start p0 --auth-file nowhere", &["cannot read the passwords in"]);
+    let broken = world.script("test \"$1\" = -V && echo memcached 1.6.18 || exit 1");
+    let start = &mut world.command("peer start p0 --auth-file bob");
+    Ran::of(start.env("MEMCACHED_PATH", broken).output().unwrap()).assert_failed(&["p0"]);
+    assert!(world.record("p0")["auth_file"].as_str().unwrap().ends_with("/users"), "nothing was started");
     world.good("peer start p0 --auth-file bob");
     wait_until_served(&mut client, "p0");
     assert_eq!(world.good("network get main k"), "v\n");
