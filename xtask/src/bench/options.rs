@@ -7,7 +7,7 @@ use std::path::PathBuf;
 /// What may follow `bench compare`, for the help.
 pub(crate) const USAGE: &str = "[--against nutcracker|memcached]... [--ours COPIES|none]... [--hash HASH] \
      [--target HOST:PORT=NAME]... [--work COMMAND:VALUE_BYTES:DEPTH]... [--runs N] [--secs S] [--keys N] \
-     [--connections N] [--json FILE]";
+     [--connections N] [--pin yes|no] [--json FILE]";
 
 /// Something that others made, started for the comparison.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,6 +16,15 @@ pub(super) enum Rival {
     Nutcracker,
     /// One memcached, asked directly: what nothing in front of it costs.
     Memcached,
+}
+
+/// Where everything runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Pin {
+    /// The generator on one processor, all else on another.
+    Apart,
+    /// Anything anywhere: for targets with several threads.
+    Nobody,
 }
 
 /// Everything that can be chosen.
@@ -35,6 +44,8 @@ pub(super) struct Options {
     pub(super) secs: u64,
     pub(super) keys: u32,
     pub(super) connections: usize,
+    /// Whether the generator and everything else get a processor each; if not, all may use all.
+    pub(super) pin: Pin,
     pub(super) json: Option<PathBuf>,
 }
 
@@ -60,6 +71,7 @@ impl Options {
             secs: 2,
             keys: 20_000,
             connections: 50,
+            pin: Pin::Apart,
             json: None,
         };
         let mut ours_given = false;
@@ -81,6 +93,7 @@ impl Options {
                 "--secs" => options.secs = number(flag, value, 1..=3600)?,
                 "--keys" => options.keys = number(flag, value, 1..=10_000_000)?,
                 "--connections" => options.connections = number(flag, value, 1..=10_000)?,
+                "--pin" => options.pin = pin(value)?,
                 "--json" => options.json = Some(PathBuf::from(value)),
                 other => return Err(format!("bench compare does not know {other:?}; usage: {USAGE}")),
             }
@@ -113,6 +126,14 @@ fn rival(word: &str) -> Result<Rival, String> {
         "nutcracker" => Ok(Rival::Nutcracker),
         "memcached" => Ok(Rival::Memcached),
         other => Err(format!("{other:?} is nothing to compare with: nutcracker or memcached")),
+    }
+}
+
+fn pin(word: &str) -> Result<Pin, String> {
+    match word {
+        "yes" => Ok(Pin::Apart),
+        "no" => Ok(Pin::Nobody),
+        other => Err(format!("--pin takes yes or no, not {other:?}")),
     }
 }
 
@@ -167,6 +188,7 @@ mod tests {
             ("--runs 0", "from 1 to 1000"),
             ("--fast 1", "does not know"),
             ("--against redis", "nothing to compare"),
+            ("--pin maybe", "yes or no"),
             ("--target 192.0.2.1:1=far", "no target"),
             ("--work get:1024:1 --keys 100000", "lower --keys"),
         ] {

@@ -1,6 +1,6 @@
 //! What is compared, running: four peers that all proxies share, the proxies, and what the user named.
 
-use super::options::{Options, Rival};
+use super::options::{Options, Pin, Rival};
 use super::process::{self, Pinned};
 use crate::daemons::{self, Daemon, Proxy};
 use std::net::SocketAddr;
@@ -23,7 +23,7 @@ pub(super) struct Target {
 #[derive(Debug)]
 pub(super) struct Stage {
     pub(super) targets: Vec<Target>,
-    /// The processor of the generator; none when there is only one processor, and nobody is kept anywhere.
+    /// The processor of the generator; none where nobody is kept anywhere.
     pub(super) generator_cpu: Option<usize>,
     /// Every process of the comparison but the generator.
     pub(super) pids: Vec<u32>,
@@ -64,7 +64,10 @@ impl Stage {
         pids.extend(daemons.iter().map(Daemon::pid));
         pids.sort_unstable();
         pids.dedup();
-        let (generator_cpu, pinned) = pin(&pids)?;
+        let (generator_cpu, pinned) = match options.pin {
+            Pin::Apart => pin(&pids)?,
+            Pin::Nobody => (None, Vec::new()),
+        };
         Ok(Self { targets, generator_cpu, pids, _pinned: pinned, _daemons: daemons })
     }
 }
