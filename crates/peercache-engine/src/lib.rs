@@ -19,6 +19,6 @@ pub use counters::CounterValues;
 pub use memory::{Value, item_bytes};
 pub use store::{
     Count, Counted, Cursor, Delete, Deleted, Hit, Item, Lease, Options, Parcel, Put, Read, Recache, Store,
-    Stored, WhenFull, Written,
+    Stored, Versions, WhenFull, Written,
 };
 pub use time::{Death, Now};

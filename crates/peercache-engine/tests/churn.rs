@@ -2,7 +2,7 @@
 //! room, a key that is there has the value it was given last, and memory is never above its limit.
 
 use peercache_core::protocol::memcached::request::StoreVerb;
-use peercache_engine::{Cursor, Delete, Now, Options, Put, Store, Stored, WhenFull};
+use peercache_engine::{Cursor, Delete, Now, Options, Put, Store, Stored, Versions, WhenFull};
 use proptest::prelude::{
     Just, ProptestConfig, Strategy, any, prop, prop_assert, prop_assert_eq, prop_oneof, proptest,
 };
@@ -140,6 +140,7 @@ proptest! {
             memory_bytes: NonZeroU64::new(MEMORY_BYTES).unwrap(),
             item_bytes_max: 1 << 20,
             when_full: WhenFull::Evict,
+            versions: Versions::Kept,
         };
         let now = Now { unix_s: START_S };
         let mut world = World { store: Store::new(options, now), last: HashMap::new(), now, writes: 0 };

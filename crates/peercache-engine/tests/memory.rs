@@ -2,7 +2,7 @@
 //! about what the operating system says. Alone in its file, because it measures its own process.
 
 use peercache_core::protocol::memcached::request::StoreVerb;
-use peercache_engine::{Now, Options, Put, Store, Stored, WhenFull};
+use peercache_engine::{Now, Options, Put, Store, Stored, Versions, WhenFull};
 use std::fs;
 use std::num::NonZeroU64;
 
@@ -23,6 +23,7 @@ fn the_memory_limit_holds_for_the_process() {
         memory_bytes: NonZeroU64::new(64 * MIB).unwrap(),
         item_bytes_max: 1 << 20,
         when_full: WhenFull::Evict,
+        versions: Versions::Kept,
     };
     let store = Store::new(options, NOW);
     let value = [b'v'; 100];

@@ -3,7 +3,8 @@
 
 use peercache_core::protocol::memcached::request::{CountVerb, StoreVerb};
 use peercache_engine::{
-    Count, Counted, Delete, Deleted, Lease, Now, Options, Put, Read, Store, Stored, WhenFull, item_bytes,
+    Count, Counted, Delete, Deleted, Lease, Now, Options, Put, Read, Store, Stored, Versions, WhenFull,
+    item_bytes,
 };
 use proptest::prelude::{Just, Strategy, any, prop, prop_assert_eq, prop_oneof, proptest};
 use proptest::test_runner::TestCaseError;
@@ -186,6 +187,7 @@ fn new_store() -> Store {
         memory_bytes: NonZeroU64::MIN.saturating_add(16 << 20),
         item_bytes_max: ITEM_BYTES_MAX,
         when_full: WhenFull::Evict,
+        versions: Versions::Kept,
     };
     Store::new(options, Now { unix_s: START_S })
 }

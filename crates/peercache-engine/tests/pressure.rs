@@ -1,7 +1,7 @@
 //! A store that is full, and a store that many threads use at once.
 
 use peercache_core::protocol::memcached::request::{CountVerb, StoreVerb};
-use peercache_engine::{Count, Counted, Now, Options, Put, Store, Stored, WhenFull};
+use peercache_engine::{Count, Counted, Now, Options, Put, Store, Stored, Versions, WhenFull};
 use std::num::NonZeroU64;
 use std::sync::Barrier;
 use std::thread;
@@ -11,7 +11,7 @@ const MIB: u64 = 1 << 20;
 
 fn store_of(memory_bytes: u64, when_full: WhenFull) -> Store {
     let memory_bytes = NonZeroU64::new(memory_bytes).expect("a test's store has room");
-    Store::new(Options { memory_bytes, item_bytes_max: 1 << 20, when_full }, NOW)
+    Store::new(Options { memory_bytes, item_bytes_max: 1 << 20, when_full, versions: Versions::Kept }, NOW)
 }
 
 fn set(store: &Store, key: &str, value: &[u8]) -> bool {

@@ -14,6 +14,7 @@ mod room;
 use crate::counters::CounterValues;
 use crate::ghost::Ghosts;
 use crate::memory::{Drained, Header, Log, Marks, Place, Value};
+use crate::store::Versions;
 use crate::table::Table;
 use crate::time::{Death, Now};
 use policy::Policy;
@@ -60,6 +61,7 @@ pub(crate) struct Shard {
     room: Room,
     /// Memory for moving a segment.
     drained: Drained,
+    versions: Versions,
     last_version: u64,
     /// The second in which everything goes, if one was chosen.
     flush: Death,
@@ -67,8 +69,8 @@ pub(crate) struct Shard {
 }
 
 impl Shard {
-    /// An empty shard. Versions begin behind `version`.
-    pub(crate) fn new(room: Room, hasher: Hasher, version: u64) -> Self {
+    /// An empty shard. Versions, if there are any, begin behind `version`.
+    pub(crate) fn new(room: Room, hasher: Hasher, versions: Versions, version: u64) -> Self {
         Self {
             log: Log::new(room.segment_bytes()),
             table: Table::new(),
@@ -77,6 +79,7 @@ impl Shard {
             hasher,
             room,
             drained: Drained::default(),
+            versions,
             last_version: version,
             flush: Death::NEVER,
             counters: CounterValues::default(),
@@ -134,10 +137,17 @@ impl Shard {
         self.log.set_header(place, header);
     }
 
-    /// A version that no item of this shard has or had.
-    pub(crate) fn next_version(&mut self) -> u64 {
-        self.last_version += 1;
-        self.last_version
+    /// The version of something that is written: the one that is given, or one that no item of this shard
+    /// has or had; 0 where there are no versions.
+    pub(crate) fn version(&mut self, given: Option<u64>) -> u64 {
+        match (self.versions, given) {
+            (Versions::Off, _) => 0,
+            (Versions::Kept, Some(version)) => version,
+            (Versions::Kept, None) => {
+                self.last_version += 1;
+                self.last_version
+            }
+        }
     }
 
     /// Lets everything go, now or in a second to come; a later choice replaces an earlier one.

@@ -85,7 +85,7 @@ impl Store {
         let old_bytes = old.value_bytes as usize;
         let spaces = vec![b' '; old_bytes.saturating_sub(digits.len())];
         let death = count.touch.map_or(old.death, |exptime| Death::of(exptime, now));
-        let version = count.version.unwrap_or_else(|| shard.next_version());
+        let version = shard.version(count.version);
         let write = Write { flags: old.flags, death, version, marks: old.marks };
         if shard.put(key, write, &[digits, &spaces], now).is_none() {
             return Counted::OutOfMemory;
@@ -104,7 +104,7 @@ fn vivify(shard: &mut Shard, key: Hashed<'_>, count: &Count, now: Now) -> Counte
         }
         return Counted::NotFound;
     };
-    let version = count.version.unwrap_or_else(|| shard.next_version());
+    let version = shard.version(count.version);
     let death = Death::of(count.touch.unwrap_or(exptime), now);
     let marks = if count.packed_key { Marks::PACKED_KEY } else { Marks::default() };
     let mut buffer = itoa::Buffer::new();

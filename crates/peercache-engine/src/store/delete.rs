@@ -52,7 +52,7 @@ impl Store {
             let write = Write {
                 flags: delete.flags,
                 death: Death::of(delete.touch.unwrap_or(0), now),
-                version: delete.version.unwrap_or(header.version),
+                version: shard.version(delete.version.or(Some(header.version))),
                 marks: if header.marks.has(Marks::PACKED_KEY) { Marks::PACKED_KEY } else { Marks::default() },
             };
             let Some(put) = shard.put(key, write, &[], now) else { return Deleted::OutOfMemory };
@@ -64,7 +64,7 @@ impl Store {
             }
             // Without the lease, so that the next reader can have it.
             header.marks = header.marks.with(Marks::STALE).without(Marks::LEASED);
-            header.version = delete.version.unwrap_or_else(|| shard.next_version());
+            header.version = shard.version(delete.version);
             shard.set_header(place, &header);
             return Deleted::Deleted;
         }

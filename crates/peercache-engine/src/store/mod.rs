@@ -50,6 +50,15 @@ pub enum WhenFull {
     Refuse,
 }
 
+/// Whether items have versions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Versions {
+    /// They do.
+    Kept,
+    /// All of them are 0, and no `cas` succeeds (memcached's `-C`).
+    Off,
+}
+
 /// How a store is set up.
 #[derive(Debug, Clone, Copy)]
 pub struct Options {
@@ -59,6 +68,8 @@ pub struct Options {
     pub item_bytes_max: usize,
     /// What to do when there is no room.
     pub when_full: WhenFull,
+    /// Whether items have versions.
+    pub versions: Versions,
 }
 
 /// A bounded set of items, shared by threads.
@@ -84,7 +95,7 @@ impl Store {
         let hasher = Hasher(RandomState::new().build_hasher().finish());
         let shard = |_| {
             let room = Room::new(bytes_max, options.when_full);
-            Padded(Mutex::new(Shard::new(room, hasher, now.unix_s * VERSIONS_PER_SECOND)))
+            Padded(Mutex::new(Shard::new(room, hasher, options.versions, now.unix_s * VERSIONS_PER_SECOND)))
         };
         Self { shards: (0..count).map(shard).collect(), hasher, item_bytes_max: options.item_bytes_max }
     }

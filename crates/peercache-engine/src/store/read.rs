@@ -103,7 +103,7 @@ impl Store {
 fn vivify(shard: &mut Shard, key: Hashed<'_>, read: &Read, now: Now) -> Option<(Place, Header)> {
     let lease = read.lease?;
     let exptime = lease.vivify?;
-    let version = lease.version.unwrap_or_else(|| shard.next_version());
+    let version = shard.version(lease.version);
     let marks = if lease.packed_key { Marks::PACKED_KEY } else { Marks::default() };
     let write = Write { flags: 0, death: Death::of(exptime, now), version, marks };
     shard.put(key, write, &[], now)

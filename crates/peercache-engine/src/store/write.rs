@@ -199,7 +199,7 @@ impl Store {
             (Decision::Vivify(exptime), _) => write.death = Death::of(exptime, now),
             (Decision::Replace | Decision::Stale | Decision::Join, _) => {}
         }
-        write.version = put.version.unwrap_or_else(|| shard.next_version());
+        write.version = shard.version(put.version);
         joined.map_or(Judged::Alone(write), |value| Judged::Joined(write, value))
     }
 }
@@ -207,7 +207,8 @@ impl Store {
 fn decide(shard: &mut Shard, old: Option<&Header>, put: &Put<'_>) -> Decision {
     match (put.verb, old) {
         (StoreVerb::Set, _) | (StoreVerb::Add, None) | (StoreVerb::Replace, Some(_)) => Decision::Replace,
-        (StoreVerb::Cas(expected), Some(old)) if old.version == expected => {
+        // A version of 0 is none: nothing has it that could be meant.
+        (StoreVerb::Cas(expected), Some(old)) if old.version == expected && expected != 0 => {
             shard.counters.cas_hits += 1;
             Decision::Replace
         }
