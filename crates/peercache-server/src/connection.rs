@@ -43,11 +43,23 @@ pub(crate) async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
             biased;
             step = read => step?,
             _ = &mut drained => return connection.stream.shutdown().await,
+            () = has_been_silent(engine) => {
+                engine.gauges.idle_kicks.fetch_add(1, Relaxed);
+                return connection.stream.shutdown().await;
+            }
         };
         let Some(step) = step else { return Ok(()) };
         if connection.answer(step).await? == Step::Close {
             return connection.stream.shutdown().await;
         }
+    }
+}
+
+/// Waits for as long as a client may be silent.
+async fn has_been_silent(engine: &Engine) {
+    match engine.options.idle_timeout {
+        Some(timeout) => tokio::time::sleep(timeout).await,
+        None => std::future::pending().await,
     }
 }
 
@@ -90,6 +102,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
             if step != Step::Again {
                 return Ok(step);
             }
+            // There is more to answer, and others may have waited for their turn.
+            self.engine.gauges.yields.fetch_add(1, Relaxed);
+            tokio::task::yield_now().await;
             step = self.session.handle_input(self.engine, &[], self.engine.now(), &mut self.out);
         }
     }

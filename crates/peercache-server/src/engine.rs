@@ -45,6 +45,7 @@ impl Engine {
             memory_bytes,
             item_bytes_max: options.item_bytes_max,
             when_full: options.when_full,
+            versions: options.versions,
         };
         let store = Store::new(store_options, Now { unix_s: since_1970.as_secs() });
         Self {

@@ -7,6 +7,7 @@
 //!
 //! [`engine_main`] is all of it together: the embedded engine as a program, with memcached's flags.
 
+mod background;
 mod clients;
 mod connection;
 mod door;
@@ -21,6 +22,7 @@ mod serve;
 mod session;
 mod upload;
 
+pub use background::BackgroundError;
 pub use door::{BindError, ServeError};
 pub use engine::{Engine, VERSION};
 pub use main_entry::{EngineError, engine_main};

@@ -45,12 +45,12 @@ pub fn bind(options: Options) -> Result<Server, OpenError> {
     let mut listeners = Vec::new();
     let mut addresses = Vec::new();
     for &address in &options.addresses {
-        let (listener, bound) = bind_tcp(SocketAddr::new(address, options.port), welcomed)?;
+        let (listener, bound) = bind_tcp(SocketAddr::new(address, options.port), welcomed, options.backlog)?;
         addresses.push(bound);
         listeners.push(listener);
     }
     if let Some(socket) = &options.unix_socket {
-        listeners.push(bind_unix(&socket.path, socket.mode)?);
+        listeners.push(bind_unix(&socket.path, socket.mode, options.backlog)?);
     }
     Ok(Server { engine: Arc::new(Engine::with_users(options, passwords)), listeners, addresses })
 }

@@ -78,7 +78,7 @@ impl Session {
 
     /// Answers all whole requests in `input`; says how many bytes of it are done.
     fn advance(&mut self, engine: &Engine, input: &[u8], now: Now, out: &mut Vec<u8>) -> (usize, Step) {
-        let mut taken = 0;
+        let (mut taken, mut requests) = (0, 0);
         self.bytes_needed = 0;
         loop {
             taken += self.swallow(&input[taken..]);
@@ -86,7 +86,9 @@ impl Session {
             if rest.is_empty() {
                 return (taken, Step::Continue);
             }
-            if out.len() > OUT_BYTES_MAX {
+            if out.len() > OUT_BYTES_MAX
+                || engine.options.requests_per_turn.is_some_and(|max| requests >= max.get())
+            {
                 return (taken, Step::Again);
             }
             let turn = match self.failures {
@@ -95,7 +97,10 @@ impl Session {
                 Some(failures) => self.log_in(engine, failures, rest, out),
             };
             match turn {
-                Turn::Took(bytes) => taken += bytes,
+                Turn::Took(bytes) => {
+                    taken += bytes;
+                    requests += 1;
+                }
                 Turn::Over(step) => return (taken, step),
             }
         }

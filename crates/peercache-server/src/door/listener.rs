@@ -5,13 +5,14 @@ use socket2::{Domain, Protocol, SockAddr, Type};
 use std::fs;
 use std::io;
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use thiserror::Error;
 
-/// Connections that may wait to be accepted (memcached's backlog).
-const BACKLOG: i32 = 1024;
+/// Connections that may wait to be accepted, where nothing else was asked for (memcached's).
+pub(crate) const BACKLOG: NonZeroU32 = NonZeroU32::new(1024).expect("1024 is not 0");
 
 /// Why a server cannot listen. Nothing was started.
 #[derive(Debug, Error)]
@@ -122,8 +123,12 @@ pub(crate) enum Welcomed {
 ///
 /// # Errors
 /// [`BindError`] says what to do.
-pub(crate) fn bind_tcp(address: SocketAddr, welcomed: Welcomed) -> Result<(Listener, SocketAddr), BindError> {
-    let (listener, bound) = open_tcp(address).map_err(|source| match source.kind() {
+pub(crate) fn bind_tcp(
+    address: SocketAddr,
+    welcomed: Welcomed,
+    backlog: NonZeroU32,
+) -> Result<(Listener, SocketAddr), BindError> {
+    let (listener, bound) = open_tcp(address, backlog).map_err(|source| match source.kind() {
         io::ErrorKind::AddrInUse => BindError::InUse { address },
         _ => BindError::Tcp { address, source },
     })?;
@@ -139,7 +144,7 @@ pub(crate) fn bind_tcp(address: SocketAddr, welcomed: Welcomed) -> Result<(Liste
     Ok((Listener::Tcp(listener), bound))
 }
 
-fn open_tcp(address: SocketAddr) -> io::Result<(std::net::TcpListener, SocketAddr)> {
+fn open_tcp(address: SocketAddr, backlog: NonZeroU32) -> io::Result<(std::net::TcpListener, SocketAddr)> {
     let socket = socket2::Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     if address.is_ipv6() {
         socket.set_only_v6(true)?;
@@ -149,7 +154,7 @@ fn open_tcp(address: SocketAddr) -> io::Result<(std::net::TcpListener, SocketAdd
     // A client whose machine is gone must not keep its place for ever.
     socket.set_keepalive(true)?;
     socket.bind(&address.into())?;
-    socket.listen(BACKLOG)?;
+    socket.listen(length(backlog))?;
     socket.set_nonblocking(true)?;
     let listener = std::net::TcpListener::from(socket);
     let bound = listener.local_addr()?;
@@ -160,7 +165,7 @@ fn open_tcp(address: SocketAddr) -> io::Result<(std::net::TcpListener, SocketAdd
 ///
 /// # Errors
 /// [`BindError`] says what to do.
-pub(crate) fn bind_unix(path: &Path, mode: u32) -> Result<Listener, BindError> {
+pub(crate) fn bind_unix(path: &Path, mode: u32, backlog: NonZeroU32) -> Result<Listener, BindError> {
     let failed = |source| BindError::Unix { path: path.into(), source };
     remove_abandoned(path)?;
     let address = SockAddr::unix(path).map_err(failed)?;
@@ -170,9 +175,14 @@ pub(crate) fn bind_unix(path: &Path, mode: u32) -> Result<Listener, BindError> {
     let name = SocketName(path.into());
     // Nobody can connect before `listen`, so nobody slips in before the permissions are right.
     fs::set_permissions(path, fs::Permissions::from_mode(mode)).map_err(failed)?;
-    bound.listen(BACKLOG).map_err(failed)?;
+    bound.listen(length(backlog)).map_err(failed)?;
     bound.set_nonblocking(true).map_err(failed)?;
     Ok(Listener::Unix(bound.into(), name))
+}
+
+/// As the operating system takes it, which has a limit of its own.
+fn length(backlog: NonZeroU32) -> i32 {
+    i32::try_from(backlog.get()).unwrap_or(i32::MAX)
 }
 
 /// Removes a socket that its owner left behind. Anything else at that path is not ours to remove.

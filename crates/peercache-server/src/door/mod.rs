@@ -11,7 +11,7 @@ mod worker;
 
 pub(crate) use accept::{Welcome, serve};
 pub(crate) use gauges::Gauges;
-pub(crate) use listener::{Listener, Welcomed, bind_tcp, bind_unix};
+pub(crate) use listener::{BACKLOG, Listener, Welcomed, bind_tcp, bind_unix};
 pub(crate) use worker::{Intake, Seat, Socket, Worker};
 
 pub use accept::ServeError;

@@ -1,11 +1,14 @@
 //! How an engine is set up.
 
+use peercache_engine::Versions;
 use std::net::{IpAddr, Ipv4Addr};
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
+use std::time::Duration;
 
 mod flags;
 
+pub(crate) use flags::DETACHED;
 pub use flags::{FLAGS_HELP, FlagError, from_memcached_flags};
 
 /// The smallest item limit, in bytes (memcached's).
@@ -39,8 +42,61 @@ pub struct Options {
     pub shutdown: Permission,
     /// The file of those who may use it, a `user:password` on each line; none is everybody.
     pub auth_file: Option<PathBuf>,
+    /// Whether items have versions.
+    pub versions: Versions,
+    /// Whether clients may list what there is.
+    pub dumps: Permission,
+    /// Whether reads and writes are counted by the prefixes of their keys from the start.
+    pub detail: Detail,
+    /// What ends the prefix of a key.
+    pub prefix_delimiter: u8,
+    /// Clients that may wait to be accepted.
+    pub backlog: NonZeroU32,
+    /// How long a client may be silent; none is for ever.
+    pub idle_timeout: Option<Duration>,
+    /// Requests of one client that are answered before others have their turn; none is no limit.
+    pub requests_per_turn: Option<NonZeroU32>,
+    /// Which protocol was asked for.
+    pub protocol: Protocol,
+    /// The UDP port that was asked for; there is no UDP.
+    pub udp_was_asked_for: Option<i32>,
+    /// Where the process runs.
+    pub place: Place,
+    /// The file that holds the process id while it runs.
+    pub pid_file: Option<PathBuf>,
     /// How much is logged; 0 is warnings.
     pub verbosity: u8,
+}
+
+/// Whether something is counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Detail {
+    /// It is.
+    On,
+    /// It is not.
+    Off,
+}
+
+/// A protocol that memcached can be told to speak. Here it is the text protocol whatever was asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Protocol {
+    /// Whichever a client begins with.
+    Auto,
+    /// The text protocol.
+    Ascii,
+    /// The binary protocol.
+    Binary,
+}
+
+/// Where a process runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// Where it was started.
+    Foreground,
+    /// It starts itself again in the background, and ends when that one serves.
+    Background,
+    /// It was started so.
+    Detached,
 }
 
 /// Whether clients may do something.
@@ -79,6 +135,17 @@ impl Default for Options {
             flush_all: Permission::Allowed,
             shutdown: Permission::Refused,
             auth_file: None,
+            versions: Versions::Kept,
+            dumps: Permission::Allowed,
+            detail: Detail::Off,
+            prefix_delimiter: b':',
+            backlog: crate::door::BACKLOG,
+            idle_timeout: None,
+            requests_per_turn: None,
+            protocol: Protocol::Ascii,
+            udp_was_asked_for: None,
+            place: Place::Foreground,
+            pid_file: None,
             verbosity: 0,
         }
     }

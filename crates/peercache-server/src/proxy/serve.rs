@@ -7,7 +7,7 @@ use super::metrics::Metrics;
 use super::options::Options;
 use super::shared::Shared;
 use crate::door::{
-    self, BindError, Gauges, Listener, ServeError, Welcome, Welcomed, Worker, bind_tcp, bind_unix,
+    self, BACKLOG, BindError, Gauges, Listener, ServeError, Welcome, Welcomed, Worker, bind_tcp, bind_unix,
 };
 use peercache_client::Network;
 use std::future::Future;
@@ -38,12 +38,12 @@ impl Proxy {
         let (mut listeners, mut addresses) = (Vec::new(), Vec::new());
         let welcomed = if options.passwords.is_some() { Welcomed::Users } else { Welcomed::Everybody };
         for &address in &options.listen {
-            let (listener, bound) = bind_tcp(address, welcomed)?;
+            let (listener, bound) = bind_tcp(address, welcomed, BACKLOG)?;
             listeners.push(listener);
             addresses.push(bound);
         }
         for socket in &options.unix_sockets {
-            listeners.push(bind_unix(&socket.path, socket.mode)?);
+            listeners.push(bind_unix(&socket.path, socket.mode, BACKLOG)?);
         }
         let mut listen: Vec<_> = addresses.iter().map(ToString::to_string).collect();
         listen.extend(options.unix_sockets.iter().map(|socket| socket.path.display().to_string()));
