@@ -74,6 +74,8 @@ counters! {
     evicted_unfetched,
     /// Expired items whose memory was taken back.
     reclaimed,
+    /// Those of them that were looked for, and not found by somebody who asked.
+    crawler_reclaimed,
     /// Expired items that nobody had read.
     expired_unfetched,
     /// Values refused because they were over the item limit.

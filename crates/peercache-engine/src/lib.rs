@@ -7,6 +7,7 @@
 //! From the outside in: [`Store`] deals keys to shards, each with a lock; a shard is a `table` that finds
 //! items, a `memory` log that holds them, and a `ghost` that remembers who has gone.
 
+mod classes;
 mod counters;
 mod ghost;
 mod memory;
@@ -15,10 +16,11 @@ mod store;
 mod table;
 mod time;
 
+pub use classes::{ClassCounts, ClassValues};
 pub use counters::CounterValues;
 pub use memory::{Value, item_bytes};
 pub use store::{
     Count, Counted, Cursor, Delete, Deleted, Hit, Item, Lease, Options, Parcel, Put, Read, Recache, Store,
-    Stored, Versions, WhenFull, Written,
+    Stored, TableSize, Versions, WhenFull, Written,
 };
 pub use time::{Death, Now};

@@ -116,6 +116,15 @@ impl World {
         let counters = self.store.counters();
         // A few pages while something is moved.
         prop_assert!(counters.held_bytes <= counters.limit_maxbytes + 5 * 4_096, "{:?}", counters);
+        let classes = self.store.classes();
+        let (items, evicted, reclaimed) =
+            classes.iter().fold((0, 0, 0), |(items, evicted, reclaimed), class| {
+                (items + class.items, evicted + class.counted.evicted, reclaimed + class.counted.reclaimed)
+            });
+        prop_assert_eq!(
+            (items, evicted, reclaimed),
+            (counters.curr_items, counters.evictions, counters.reclaimed)
+        );
         Ok(())
     }
 
@@ -128,6 +137,11 @@ impl World {
         let found =
             (0..300u16).filter(|key| self.store.inspect(&key.to_be_bytes(), self.now, |_| ()).is_some());
         prop_assert_eq!(listed, found.count());
+        let (mut bytes, mut next) = (0, Some(Cursor::default()));
+        while let Some(cursor) = next {
+            next = self.store.list(cursor, Now { unix_s: 0 }, |item| bytes += item.bytes() as u64);
+        }
+        prop_assert_eq!(self.store.classes().iter().map(|class| class.bytes).sum::<u64>(), bytes);
         Ok(())
     }
 }

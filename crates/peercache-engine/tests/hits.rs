@@ -2,7 +2,7 @@
 //! them; and is hardly worse where LRU is at its best, which is when what is popular moves on.
 
 use peercache_core::protocol::memcached::request::StoreVerb;
-use peercache_engine::{Now, Options, Put, Store, WhenFull, item_bytes};
+use peercache_engine::{Now, Options, Put, Store, Versions, WhenFull, item_bytes};
 use std::collections::{BTreeMap, HashMap};
 use std::num::NonZeroU64;
 use xxhash_rust::xxh3::xxh3_64;
@@ -48,8 +48,15 @@ fn lru_hits(keys: impl Iterator<Item = u64>) -> u64 {
 
 fn our_hits(keys: impl Iterator<Item = u64>) -> u64 {
     let memory_bytes = NonZeroU64::new(MEMORY_BYTES).expect("not 0");
-    let store =
-        Store::new(Options { memory_bytes, item_bytes_max: 1 << 20, when_full: WhenFull::Evict }, NOW);
+    let store = Store::new(
+        Options {
+            memory_bytes,
+            item_bytes_max: 1 << 20,
+            when_full: WhenFull::Evict,
+            versions: Versions::Kept,
+        },
+        NOW,
+    );
     let value = [b'v'; 500];
     let mut hits = 0;
     for key in keys {

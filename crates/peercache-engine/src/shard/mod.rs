@@ -11,6 +11,7 @@ mod put;
 mod reclaim;
 mod room;
 
+use crate::classes::Classes;
 use crate::counters::CounterValues;
 use crate::ghost::Ghosts;
 use crate::memory::{Drained, Header, Log, Marks, Place, Value};
@@ -66,6 +67,8 @@ pub(crate) struct Shard {
     /// The second in which everything goes, if one was chosen.
     flush: Death,
     pub(crate) counters: CounterValues,
+    /// The same of each size class.
+    pub(crate) classes: Classes,
 }
 
 impl Shard {
@@ -83,6 +86,7 @@ impl Shard {
             last_version: version,
             flush: Death::NEVER,
             counters: CounterValues::default(),
+            classes: Classes::default(),
         }
     }
 
@@ -111,6 +115,7 @@ impl Shard {
 
     /// Removes an item that was found.
     pub(crate) fn remove(&mut self, hash: u64, place: Place) {
+        self.classes.went(&self.log.header(place));
         self.table.remove(hash, place);
         self.log.kill(place);
     }
@@ -118,6 +123,7 @@ impl Shard {
     fn bury(&mut self, hash: u64, place: Place, header: &Header) {
         self.counters.reclaimed += 1;
         self.counters.expired_unfetched += u64::from(!header.marks.has(Marks::FETCHED));
+        self.classes.expired(header);
         self.remove(hash, place);
     }
 
@@ -162,6 +168,7 @@ impl Shard {
     fn clear(&mut self) {
         self.flush = Death::NEVER;
         self.log.clear();
+        self.classes.clear();
         self.table = Table::new();
         self.ghosts = Ghosts::default();
     }
@@ -180,6 +187,11 @@ impl Shard {
     /// The buckets of its table: what [`Self::places`] can be asked for.
     pub(crate) fn buckets(&self) -> usize {
         self.table.buckets()
+    }
+
+    /// The bytes and the buckets of its table.
+    pub(crate) fn table_size(&self) -> (usize, usize) {
+        (self.table.bytes(), self.table.buckets())
     }
 
     /// The items of one bucket.

@@ -41,6 +41,7 @@ impl Shard {
             && old.bytes() == header.bytes()
         {
             header.heat = (old.heat + 1).min(HEAT_MAX);
+            self.classes.replaced(&old, &header);
             self.log.overwrite(place, &header, value);
             return Some((place, header));
         }
@@ -107,11 +108,13 @@ impl Shard {
         if let Some((from, old)) = old {
             header.heat = (old.heat + 1).min(HEAT_MAX);
             let queue = self.log.queue_of(from);
+            self.classes.replaced(&old, header);
             self.log.kill(from);
             let to = write(&mut self.log, queue, header);
             self.table.replace(key.hash, from, to);
             return to;
         }
+        self.classes.came(header);
         let queue = self.first_queue(key.hash);
         let place = write(&mut self.log, queue, header);
         let (log, hasher) = (&self.log, self.hasher);

@@ -21,6 +21,8 @@ impl Shard {
                 let header = self.log.header(place);
                 let hash = self.hasher.hash(self.log.key(place));
                 self.bury(hash, place, &header);
+                self.counters.crawler_reclaimed += 1;
+                self.classes.counted_like(&header).crawler_reclaimed += 1;
             }
             self.log.set_first_death(segment, first_death);
             return Some(segment + 1);

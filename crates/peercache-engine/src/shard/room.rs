@@ -207,6 +207,7 @@ impl Shard {
                 }
                 Fate::Goes => {
                     self.table.remove(hash, item.was);
+                    self.classes.went(&item.header);
                     self.evicted(queue, hash, &item.header);
                 }
             }
@@ -238,12 +239,15 @@ impl Shard {
     fn expired(&mut self, hash: u64, was: Place, header: &Header) {
         self.counters.reclaimed += 1;
         self.counters.expired_unfetched += u64::from(!header.marks.has(Marks::FETCHED));
+        self.classes.expired(header);
+        self.classes.went(header);
         self.table.remove(hash, was);
     }
 
     fn evicted(&mut self, from: Queue, hash: u64, header: &Header) {
         self.counters.evictions += 1;
         self.counters.evicted_unfetched += u64::from(!header.marks.has(Marks::FETCHED));
+        self.classes.evicted(header);
         self.ghosts.add(from, hash);
     }
 }

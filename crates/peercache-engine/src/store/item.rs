@@ -1,5 +1,6 @@
 //! An item as its readers see it.
 
+use crate::classes;
 use crate::memory::{Header, Marks, Value, item_bytes};
 use crate::time::{Death, Now};
 
@@ -76,6 +77,12 @@ impl<'a> Item<'a> {
     #[must_use]
     pub const fn is_leased(&self) -> bool {
         self.header.marks.has(Marks::LEASED)
+    }
+
+    /// The number of the size class in which it is counted.
+    #[must_use]
+    pub fn class(&self) -> u8 {
+        classes::number(self.bytes())
     }
 
     /// Its bytes, as memcached counts them.

@@ -6,6 +6,7 @@
 //!
 //! Keys are 1 to 250 bytes of any kind: what the protocol allows in a key is the protocol's affair.
 
+use crate::classes::{ClassValues, Classes};
 use crate::counters::CounterValues;
 use crate::shard::{Hashed, Hasher, Room, Shard, segment_bytes};
 use crate::time::{Death, Now};
@@ -72,6 +73,15 @@ pub struct Options {
     pub versions: Versions,
 }
 
+/// How large the table is that finds items.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct TableSize {
+    /// The bytes that it takes.
+    pub bytes: u64,
+    /// Its buckets, of up to twelve items each.
+    pub buckets: u64,
+}
+
 /// A bounded set of items, shared by threads.
 #[derive(Debug)]
 pub struct Store {
@@ -123,9 +133,33 @@ impl Store {
         sum
     }
 
+    /// The same of each size class of which there is or was anything.
+    #[must_use]
+    pub fn classes(&self) -> Vec<ClassValues> {
+        let mut sum = Classes::default();
+        self.shards.iter().for_each(|shard| sum.add(&shard.lock().classes));
+        sum.values()
+    }
+
+    /// The bytes that the table takes which finds items, and in how many buckets.
+    #[must_use]
+    pub fn table_size(&self) -> TableSize {
+        let mut size = TableSize::default();
+        for shard in &self.shards {
+            let (bytes, buckets) = shard.lock().table_size();
+            size.bytes += bytes as u64;
+            size.buckets += buckets as u64;
+        }
+        size
+    }
+
     /// Starts counting from 0 again.
     pub fn reset_counters(&self) {
-        self.shards.iter().for_each(|shard| shard.lock().counters = CounterValues::default());
+        for shard in &self.shards {
+            let mut shard = shard.lock();
+            shard.counters = CounterValues::default();
+            shard.classes.reset();
+        }
     }
 
     /// Takes back the memory of items that have expired. It holds no lock for longer than one segment takes,

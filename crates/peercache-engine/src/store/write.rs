@@ -138,7 +138,7 @@ impl Store {
             return self.too_large(key, put, now);
         }
         let (mut shard, key) = self.shard(key, now);
-        let Some(coming) = parcel.coming else { return no_room(&mut shard, key, put, now) };
+        let Some(coming) = parcel.coming else { return no_room(&mut shard, key, put, value_bytes, now) };
         match self.judge(&mut shard, key, put, Body::Coming(coming), now) {
             Judged::Alone(write) => {
                 shard.adopt(key, write, coming, now);
@@ -212,7 +212,7 @@ fn decide(shard: &mut Shard, old: Option<&Header>, put: &Put<'_>) -> Decision {
             shard.counters.cas_hits += 1;
             Decision::Replace
         }
-        (StoreVerb::Cas(expected), Some(old)) if put.takes_stale && expected < old.version => {
+        (StoreVerb::Cas(expected), Some(old)) if put.takes_stale && (1..old.version).contains(&expected) => {
             shard.counters.cas_hits += 1;
             Decision::Stale
         }
@@ -267,7 +267,7 @@ fn put_bytes(
 ) -> Stored {
     match shard.put(key, write, &[value], now) {
         Some(_) => stored(shard, write, value.len()),
-        None => no_room(shard, key, put, now),
+        None => no_room(shard, key, put, value.len(), now),
     }
 }
 
@@ -276,8 +276,9 @@ fn stored(shard: &mut Shard, write: Write, value_bytes: usize) -> Stored {
     Stored::Stored(Written { version: write.version, value_bytes })
 }
 
-fn no_room(shard: &mut Shard, key: Hashed<'_>, put: &Put<'_>, now: Now) -> Stored {
+fn no_room(shard: &mut Shard, key: Hashed<'_>, put: &Put<'_>, value_bytes: usize, now: Now) -> Stored {
     shard.counters.store_no_memory += 1;
+    shard.classes.counted(item_bytes(key.key.len(), value_bytes, put.flags)).outofmemory += 1;
     if put.forgets {
         drop_old(shard, key, now);
     }
