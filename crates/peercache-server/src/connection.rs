@@ -6,9 +6,9 @@
 use crate::engine::Engine;
 use crate::session::{Session, Step};
 use std::cell::RefCell;
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
 use std::io;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::sync::atomic::Ordering::Relaxed;
 use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
@@ -33,16 +33,16 @@ pub(crate) async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
     stream: S,
     engine: &Engine,
     scratch: &Scratch,
-    mut drains: watch::Receiver<bool>,
+    drains: watch::Receiver<bool>,
 ) -> io::Result<()> {
     let mut connection = Connection { stream, engine, session: Session::new(engine), out: Vec::new() };
-    let mut drained = pin!(async move { drains.wait_for(|&draining| draining).await.map(drop) });
+    let mut drains = Drains::new(drains);
     loop {
         let read = poll_fn(|cx| connection.poll_read(cx, scratch));
         let step = tokio::select! {
             biased;
             step = read => step?,
-            _ = &mut drained => return connection.stream.shutdown().await,
+            () = drains.begun() => return connection.stream.shutdown().await,
             () = has_been_silent(engine) => {
                 engine.gauges.idle_kicks.fetch_add(1, Relaxed);
                 return connection.stream.shutdown().await;
@@ -52,6 +52,32 @@ pub(crate) async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
         if connection.answer(step).await? == Step::Close {
             return connection.stream.shutdown().await;
         }
+    }
+}
+
+/// Whether the server drains.
+struct Drains {
+    now: watch::Receiver<bool>,
+    begun: Pin<Box<dyn Future<Output = ()>>>,
+    is_awaited: bool,
+}
+
+impl Drains {
+    fn new(now: watch::Receiver<bool>) -> Self {
+        let mut later = now.clone();
+        let begun = Box::pin(async move { drop(later.wait_for(|&draining| draining).await) });
+        Self { now, begun, is_awaited: false }
+    }
+
+    /// Waits until it does. It is asked in every turn, and leaves word only once where it is to be woken;
+    /// from then on a look at a number is enough.
+    async fn begun(&mut self) {
+        poll_fn(|cx| {
+            let is_news = !self.is_awaited || self.now.has_changed().unwrap_or(true);
+            self.is_awaited = true;
+            if is_news { self.begun.as_mut().poll(cx) } else { Poll::Pending }
+        })
+        .await;
     }
 }
 
