@@ -68,6 +68,11 @@ impl Marks {
     pub(crate) const fn without(self, mark: Self) -> Self {
         Self(self.0 & !mark.0)
     }
+
+    /// Those that are true of the key, whatever item has it.
+    pub(crate) const fn of_key(self) -> Self {
+        Self(self.0 & Self::PACKED_KEY.0)
+    }
 }
 
 impl Header {

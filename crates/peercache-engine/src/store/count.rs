@@ -20,7 +20,7 @@ pub struct Count {
     pub compare: Option<u64>,
     /// Where nothing is: create a counter with this value and expiry.
     pub vivify: Option<(u64, i64)>,
-    /// The expiry that it gets (memcached's, see [`Death::of`]).
+    /// The expiry that one gets that was there (memcached's, see [`Death::of`]).
     pub touch: Option<i64>,
     /// The version that it gets; none is one of the store's own.
     pub version: Option<u64>,
@@ -47,6 +47,8 @@ pub enum Counted {
         version: u64,
         /// When it expires; before a [`Count::touch`].
         death: Death,
+        /// Whether it was created.
+        created: bool,
     },
     /// There is none.
     NotFound,
@@ -65,6 +67,10 @@ impl Store {
         let Some((place, old)) = shard.find(key, now).item() else {
             return vivify(&mut shard, key, count, now);
         };
+        // As in memcached, nothing is no number of any version.
+        if old.value_bytes == 0 {
+            return Counted::NotANumber;
+        }
         if count.compare.is_some_and(|expected| expected != old.version) {
             return Counted::Exists;
         }
@@ -86,13 +92,16 @@ impl Store {
         let spaces = vec![b' '; old_bytes.saturating_sub(digits.len())];
         let death = count.touch.map_or(old.death, |exptime| Death::of(exptime, now));
         let version = shard.version(count.version);
-        let write = Write { flags: old.flags, death, version, marks: old.marks };
+        let grows = digits.len() > old_bytes;
+        // memcached writes a number that fits in place; one that does not is a new item, which nobody has
+        // read yet and which is not stale.
+        let marks = if grows { old.marks.of_key() } else { old.marks };
+        let write = Write { flags: old.flags, death, version, marks };
         if shard.put(key, write, &[digits, &spaces], now).is_none() {
             return Counted::OutOfMemory;
         }
-        // memcached writes a number that fits in place, and does not count that as an item.
-        shard.counters.total_items += u64::from(digits.len() > old_bytes);
-        Counted::Counted { number, version, death: old.death }
+        shard.counters.total_items += u64::from(grows);
+        Counted::Counted { number, version, death: old.death, created: false }
     }
 }
 
@@ -105,20 +114,21 @@ fn vivify(shard: &mut Shard, key: Hashed<'_>, count: &Count, now: Now) -> Counte
         return Counted::NotFound;
     };
     let version = shard.version(count.version);
-    let death = Death::of(count.touch.unwrap_or(exptime), now);
+    let death = Death::of(exptime, now);
     let marks = if count.packed_key { Marks::PACKED_KEY } else { Marks::default() };
     let mut buffer = itoa::Buffer::new();
     let digits = buffer.format(number).as_bytes();
     match shard.put(key, Write { flags: 0, death, version, marks }, &[digits], now) {
         Some((_, Header { death, .. })) => {
             shard.counters.total_items += 1;
-            Counted::Counted { number, version, death }
+            Counted::Counted { number, version, death, created: true }
         }
         None => Counted::OutOfMemory,
     }
 }
 
-/// What memcached takes as a number: white space, digits, and then nothing or white space and anything.
+/// What memcached takes as a number: white space, a sign, digits, and then nothing, or white space or a zero
+/// byte and anything.
 fn number(value: Value<'_>) -> Option<u64> {
     if value.len() > DIGITS_MAX {
         // Rare: a number among spaces, or no number.
@@ -133,14 +143,29 @@ fn number(value: Value<'_>) -> Option<u64> {
 }
 
 fn parse(value: &[u8]) -> Option<u64> {
-    let text = value.trim_ascii_start();
-    let text = text.strip_prefix(b"+").unwrap_or(text);
+    let spaces = value.iter().take_while(|byte| is_space(**byte)).count();
+    let (sign, text) = match &value[spaces..] {
+        [b'-', text @ ..] => (b'-', text),
+        [b'+', text @ ..] => (b'+', text),
+        text => (b'+', text),
+    };
     let end = text.iter().position(|byte| !byte.is_ascii_digit()).unwrap_or(text.len());
     let (digits, rest) = text.split_at(end);
-    if digits.is_empty() || rest.first().is_some_and(|byte| !byte.is_ascii_whitespace()) {
+    if digits.is_empty() || rest.first().is_some_and(|&byte| byte != 0 && !is_space(byte)) {
         return None;
     }
-    std::str::from_utf8(digits).ok()?.parse().ok()
+    let number: u64 = std::str::from_utf8(digits).ok()?.parse().ok()?;
+    match sign {
+        // C's library takes a number below 0 for one that far below 2^64, and memcached refuses what it made
+        // of that only where it is above 2^63: -0 is 0.
+        b'-' => Some(number.wrapping_neg()).filter(|&number| number < 1 << 63),
+        _ => Some(number),
+    }
+}
+
+/// White space, as C has it.
+const fn is_space(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t'..=b'\r')
 }
 
 #[cfg(test)]
@@ -160,6 +185,11 @@ mod tests {
             (b" ", None),
             (b"-1", None),
             (b"1a", None),
+            (b"-0", Some(0)),
+            (b"-18446744073709551615", Some(1)),
+            (b"+-1", None),
+            (b"\x0b7\x0b", Some(7)),
+            (b"12\x003", Some(12)),
         ] {
             assert_eq!(parse(value), expected, "{}", value.escape_ascii());
         }

@@ -53,7 +53,7 @@ impl Store {
                 flags: delete.flags,
                 death: Death::of(delete.touch.unwrap_or(0), now),
                 version: shard.version(delete.version.or(Some(header.version))),
-                marks: if header.marks.has(Marks::PACKED_KEY) { Marks::PACKED_KEY } else { Marks::default() },
+                marks: header.marks.of_key(),
             };
             let Some(put) = shard.put(key, write, &[], now) else { return Deleted::OutOfMemory };
             (place, header) = put;

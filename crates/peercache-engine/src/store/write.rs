@@ -207,12 +207,12 @@ impl Store {
 fn decide(shard: &mut Shard, old: Option<&Header>, put: &Put<'_>) -> Decision {
     match (put.verb, old) {
         (StoreVerb::Set, _) | (StoreVerb::Add, None) | (StoreVerb::Replace, Some(_)) => Decision::Replace,
-        // A version of 0 is none: nothing has it that could be meant.
-        (StoreVerb::Cas(expected), Some(old)) if old.version == expected && expected != 0 => {
+        // As in memcached, a version of 0 is none, which no item has.
+        (StoreVerb::Cas(expected @ 1..), Some(old)) if expected == old.version => {
             shard.counters.cas_hits += 1;
             Decision::Replace
         }
-        (StoreVerb::Cas(expected), Some(old)) if put.takes_stale && (1..old.version).contains(&expected) => {
+        (StoreVerb::Cas(expected @ 1..), Some(old)) if put.takes_stale && expected < old.version => {
             shard.counters.cas_hits += 1;
             Decision::Stale
         }

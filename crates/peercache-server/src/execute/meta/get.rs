@@ -1,6 +1,6 @@
 //! `mg`: reads, touches, creates what is missing, and leases what is to be written anew.
 
-use super::{bare, push_echo, push_ttl};
+use super::{bare, created_exptime, push_echo, push_ttl};
 use crate::engine::Engine;
 use peercache_core::protocol::memcached::request::{MetaFlags, MetaRequest};
 use peercache_core::protocol::memcached::response;
@@ -9,7 +9,7 @@ use peercache_engine::{Death, Hit, Lease, Now, Read, Recache};
 pub(super) fn get(engine: &Engine, request: &MetaRequest<'_>, now: Now, out: &mut Vec<u8>) {
     let flags = request.flags;
     let lease = Lease {
-        vivify: flags.autoviv_exptime(),
+        vivify: created_exptime(flags),
         recache: flags.recache_exptime().map(|exptime| recache(flags, exptime)),
         version: flags.version(),
         packed_key: request.key.is_base64(),
@@ -46,10 +46,11 @@ fn push_hit(out: &mut Vec<u8>, request: &MetaRequest<'_>, hit: &Hit<'_>, now: No
     }
     // As in memcached, an item that was created has no expiry before its flag is reached.
     let mut death = if hit.created { Death::NEVER } else { item.death() };
+    let given = |exptime: Option<i64>, death| exptime.map_or(death, |exptime| Death::of(exptime, now));
     for (letter, argument) in flags.iter() {
         match letter {
-            b'T' => death = flags.exptime().map_or(death, |exptime| Death::of(exptime, now)),
-            b'N' if hit.created => death = item.death(),
+            b'T' => death = given(flags.exptime(), death),
+            b'N' if hit.created => death = given(flags.autoviv_exptime(), death),
             b's' => response::flag_number(out, b's', item.value().len() as u64),
             b't' => push_ttl(out, death, now),
             b'c' => response::flag_number(out, b'c', item.version()),

@@ -4,7 +4,7 @@
 //! that goes without saying: that a read found nothing, or that a write was done.
 
 use crate::engine::Engine;
-use peercache_core::protocol::memcached::request::{MetaRequest, MetaVerb};
+use peercache_core::protocol::memcached::request::{MetaFlags, MetaRequest, MetaVerb};
 use peercache_core::protocol::memcached::response;
 use peercache_engine::{Death, Now};
 
@@ -42,6 +42,14 @@ fn bare(out: &mut Vec<u8>, request: &MetaRequest<'_>, word: &[u8]) {
     out.extend_from_slice(word);
     request.flags.iter().for_each(|(letter, argument)| push_echo(out, request, letter, argument));
     out.extend_from_slice(b"\r\n");
+}
+
+/// The expiry of what is created where nothing is, if that is asked for: memcached goes through the flags in
+/// order, so the last one counts, `N` or `T`.
+fn created_exptime(flags: MetaFlags<'_>) -> Option<i64> {
+    let created = flags.autoviv_exptime()?;
+    let last = flags.iter().filter(|(letter, _)| matches!(letter, b'N' | b'T')).last();
+    last.map_or(Some(created), |(letter, _)| if letter == b'T' { flags.exptime() } else { Some(created) })
 }
 
 /// The flag `t`: seconds until an item expires, -1 is never.
