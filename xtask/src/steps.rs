@@ -127,8 +127,8 @@ pub(crate) const VERBS: &[Verb] = &[
     },
     Verb {
         words: &["fuzz"],
-        usage: "[--minutes N]",
-        about: "the fuzzers of the folder fuzz, for a minute in all or for N",
+        usage: "[--minutes N] [request|reply|store|memcached]...",
+        about: "the fuzzers of the folder fuzz, for two minutes in all or for N",
         work: fuzz::command,
     },
 ];

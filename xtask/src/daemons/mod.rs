@@ -7,7 +7,7 @@ mod memcached;
 mod nutcracker;
 mod ours;
 
-pub(crate) use memcached::memcached;
+pub(crate) use memcached::{memcached, memcached_with};
 pub(crate) use nutcracker::nutcracker;
 pub(crate) use ours::{Proxy, embedded, proxy};
 

@@ -9,6 +9,7 @@ mod packets;
 mod pieces;
 mod programs;
 mod refusals;
+mod sequences;
 mod statistics;
 mod transcript;
 mod users;

@@ -38,10 +38,15 @@ pub(crate) struct Memcached {
 
 impl Memcached {
     pub(crate) fn start() -> Self {
+        Self::start_with(&[])
+    }
+
+    pub(crate) fn start_with(arguments: &[&str]) -> Self {
         let path = std::env::var_os("MEMCACHED_PATH").map_or_else(|| "memcached".into(), PathBuf::from);
         let address = free_address();
         let child = Command::new(path)
             .args(["-u", "nobody", "-l", "127.0.0.1", "-U", "0", "-p", &address.port().to_string()])
+            .args(arguments)
             .stdin(Stdio::null())
             .spawn()
             .expect("memcached is installed");
