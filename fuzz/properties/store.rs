@@ -11,7 +11,8 @@ use super::operations::{
 };
 use peercache_core::protocol::memcached::request::StoreVerb;
 use peercache_engine::{
-    Count, Counted, Cursor, Delete, Deleted, Item, Now, Options, Put, Read, Recache, Store, Stored, WhenFull,
+    Count, Counted, Cursor, Delete, Deleted, Item, Now, Options, Put, Read, Recache, Store, Stored, Versions,
+    WhenFull,
 };
 use std::collections::HashMap;
 use std::num::NonZeroU64;
@@ -61,7 +62,8 @@ impl Trial {
             Room::Scarce(when_full) => (SCARCE_BYTES, when_full),
         };
         let memory_bytes = NonZeroU64::new(bytes).expect("it has room");
-        let options = Options { memory_bytes, item_bytes_max: ITEM_BYTES_MAX, when_full };
+        let options =
+            Options { memory_bytes, item_bytes_max: ITEM_BYTES_MAX, when_full, versions: Versions::Kept };
         Self {
             room,
             store: Store::new(options, Now { unix_s: START_S }),
