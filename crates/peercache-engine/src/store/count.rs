@@ -20,7 +20,7 @@ pub struct Count {
     pub compare: Option<u64>,
     /// Where nothing is: create a counter with this value and expiry.
     pub vivify: Option<(u64, i64)>,
-    /// The expiry that it gets (memcached's, see [`Death::of`]).
+    /// The expiry that it gets if it is there (memcached's, see [`Death::of`]).
     pub touch: Option<i64>,
     /// The version that it gets; none is one of the store's own.
     pub version: Option<u64>,
@@ -47,6 +47,8 @@ pub enum Counted {
         version: u64,
         /// When it expires; before a [`Count::touch`].
         death: Death,
+        /// Whether it was created.
+        created: bool,
     },
     /// There is none.
     NotFound,
@@ -92,7 +94,7 @@ impl Store {
         }
         // memcached writes a number that fits in place, and does not count that as an item.
         shard.counters.total_items += u64::from(digits.len() > old_bytes);
-        Counted::Counted { number, version, death: old.death }
+        Counted::Counted { number, version, death: old.death, created: false }
     }
 }
 
@@ -105,14 +107,14 @@ fn vivify(shard: &mut Shard, key: Hashed<'_>, count: &Count, now: Now) -> Counte
         return Counted::NotFound;
     };
     let version = shard.version(count.version);
-    let death = Death::of(count.touch.unwrap_or(exptime), now);
+    let death = Death::of(exptime, now);
     let marks = if count.packed_key { Marks::PACKED_KEY } else { Marks::default() };
     let mut buffer = itoa::Buffer::new();
     let digits = buffer.format(number).as_bytes();
     match shard.put(key, Write { flags: 0, death, version, marks }, &[digits], now) {
         Some((_, Header { death, .. })) => {
             shard.counters.total_items += 1;
-            Counted::Counted { number, version, death }
+            Counted::Counted { number, version, death, created: true }
         }
         None => Counted::OutOfMemory,
     }

@@ -8,7 +8,7 @@ use crate::time::{Death, Now};
 /// How to read; by default as `get` does.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Read {
-    /// The expiry that the item gets (memcached's, see [`Death::of`]).
+    /// The expiry that the item gets if it is there (memcached's, see [`Death::of`]).
     pub touch: Option<i64>,
     /// Whether the read counts as no use: neither its recency nor its heat changes.
     pub peeks: bool,
@@ -75,7 +75,9 @@ impl Store {
             counters.get_hits += 1;
         }
         let won = created || wins(&header, read, now);
-        note(&mut shard, place, header, read, won, now);
+        // What is created for a reader has the expiry that it was to be created with.
+        let touch = read.touch.filter(|_| !created);
+        note(&mut shard, place, header, &Read { touch, ..*read }, won, now);
         let item = Item { header, key: key.key, value: shard.value(place, &header) };
         Some(see(Hit { item, created, won }))
     }

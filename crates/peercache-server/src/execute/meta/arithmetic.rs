@@ -1,7 +1,7 @@
 //! `ma`: counts.
 
 use super::super::count::{NOT_A_NUMBER, OUT_OF_MEMORY};
-use super::{bare, push_echo, push_ttl};
+use super::{bare, push_echo, push_ttl, vivify_exptime};
 use crate::engine::Engine;
 use peercache_core::protocol::memcached::request::MetaRequest;
 use peercache_core::protocol::memcached::response;
@@ -14,7 +14,7 @@ pub(super) fn count(engine: &Engine, request: &MetaRequest<'_>, now: Now, out: &
         delta: flags.delta().unwrap_or(1),
         // As in memcached, a version of 0 is none.
         compare: flags.cas_compare().filter(|&cas| cas != 0),
-        vivify: flags.autoviv_exptime().map(|exptime| (flags.initial().unwrap_or(0), exptime)),
+        vivify: vivify_exptime(flags).map(|exptime| (flags.initial().unwrap_or(0), exptime)),
         touch: flags.exptime(),
         version: flags.version(),
         packed_key: request.key.is_base64(),
@@ -22,8 +22,8 @@ pub(super) fn count(engine: &Engine, request: &MetaRequest<'_>, now: Now, out: &
     let placement = request.key.placement();
     match engine.store.count(placement.as_ref(), &count, now) {
         Counted::Counted { .. } if flags.is_quiet() => {}
-        Counted::Counted { number, version, death } => {
-            push(out, request, &Told { number, version, death }, now);
+        Counted::Counted { number, version, death, created } => {
+            push(out, request, &Told { number, version, death, created }, now);
         }
         Counted::NotFound => bare(out, request, b"NF"),
         Counted::Exists => bare(out, request, b"EX"),
@@ -37,6 +37,7 @@ struct Told {
     number: u64,
     version: u64,
     death: Death,
+    created: bool,
 }
 
 fn push(out: &mut Vec<u8>, request: &MetaRequest<'_>, told: &Told, now: Now) {
@@ -53,6 +54,9 @@ fn push(out: &mut Vec<u8>, request: &MetaRequest<'_>, told: &Told, now: Now) {
     for (letter, argument) in flags.iter() {
         match letter {
             b'T' => death = flags.exptime().map_or(death, |exptime| Death::of(exptime, now)),
+            b'N' if told.created => {
+                death = flags.autoviv_exptime().map_or(death, |exptime| Death::of(exptime, now));
+            }
             b'c' => response::flag_number(out, b'c', told.version),
             b't' => push_ttl(out, death, now),
             _ => push_echo(out, request, letter, argument),

@@ -1,6 +1,6 @@
 //! `mg`: reads, touches, creates what is missing, and leases what is to be written anew.
 
-use super::{bare, push_echo, push_ttl};
+use super::{bare, push_echo, push_ttl, vivify_exptime};
 use crate::engine::Engine;
 use peercache_core::protocol::memcached::request::{MetaFlags, MetaRequest};
 use peercache_core::protocol::memcached::response;
@@ -9,7 +9,7 @@ use peercache_engine::{Death, Hit, Lease, Now, Read, Recache};
 pub(super) fn get(engine: &Engine, request: &MetaRequest<'_>, now: Now, out: &mut Vec<u8>) {
     let flags = request.flags;
     let lease = Lease {
-        vivify: flags.autoviv_exptime(),
+        vivify: vivify_exptime(flags),
         recache: flags.recache_exptime().map(|exptime| recache(flags, exptime)),
         version: flags.version(),
         packed_key: request.key.is_base64(),
@@ -49,7 +49,9 @@ fn push_hit(out: &mut Vec<u8>, request: &MetaRequest<'_>, hit: &Hit<'_>, now: No
     for (letter, argument) in flags.iter() {
         match letter {
             b'T' => death = flags.exptime().map_or(death, |exptime| Death::of(exptime, now)),
-            b'N' if hit.created => death = item.death(),
+            b'N' if hit.created => {
+                death = flags.autoviv_exptime().map_or(death, |exptime| Death::of(exptime, now));
+            }
             b's' => response::flag_number(out, b's', item.value().len() as u64),
             b't' => push_ttl(out, death, now),
             b'c' => response::flag_number(out, b'c', item.version()),

@@ -4,7 +4,7 @@
 //! that goes without saying: that a read found nothing, or that a write was done.
 
 use crate::engine::Engine;
-use peercache_core::protocol::memcached::request::{MetaRequest, MetaVerb};
+use peercache_core::protocol::memcached::request::{MetaFlags, MetaRequest, MetaVerb};
 use peercache_core::protocol::memcached::response;
 use peercache_engine::{Death, Now};
 
@@ -23,6 +23,13 @@ pub(super) fn execute(engine: &Engine, request: &MetaRequest<'_>, now: Now, out:
         MetaVerb::Delete => delete::delete(engine, request, now, out),
         MetaVerb::Arithmetic => arithmetic::count(engine, request, now, out),
     }
+}
+
+/// The expiry of what is created: the last that is named, since memcached goes through the flags in order.
+fn vivify_exptime(flags: MetaFlags<'_>) -> Option<i64> {
+    let created = flags.autoviv_exptime()?;
+    let last = flags.iter().filter(|(letter, _)| matches!(letter, b'N' | b'T')).last();
+    Some(last.filter(|(letter, _)| *letter == b'T').and_then(|_| flags.exptime()).unwrap_or(created))
 }
 
 /// The flags that every answer repeats: the key and the opaque bytes.
