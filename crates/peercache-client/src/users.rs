@@ -23,7 +23,10 @@ const FILE_BYTES_MAX: u64 = (USERS_MAX * (ENTRY_BYTES_MAX + 1)) as u64;
 #[derive(Debug, Error)]
 pub enum UsersError {
     /// It cannot be read.
-    #[error("cannot read the passwords in {}: {source}", path.display())]
+    #[error(
+        "cannot read the passwords in {}: {source}; give a file with a user:password on each line",
+        path.display()
+    )]
     Unreadable {
         /// The file.
         path: PathBuf,
@@ -45,7 +48,7 @@ pub enum UsersError {
         path: PathBuf,
     },
     /// There are too many in it.
-    #[error("{} names more than {USERS_MAX} users", path.display())]
+    #[error("{} names more than {USERS_MAX} users: leave at most so many lines in it", path.display())]
     TooMany {
         /// The file.
         path: PathBuf,

@@ -88,7 +88,7 @@ pub struct ClassCounts {
     pub evicted_unfetched: u64,
     /// Values refused because there was no room.
     pub outofmemory: u64,
-    /// Expired items whose memory was taken back.
+    /// Expired and flushed items whose memory was taken back.
     pub reclaimed: u64,
     /// Those of them that were looked for, and not found by somebody who asked.
     pub crawler_reclaimed: u64,
@@ -178,7 +178,10 @@ impl Classes {
 
     /// All items have gone at once.
     pub(crate) fn clear(&mut self) {
-        self.0.iter_mut().for_each(|class| (class.items, class.bytes) = (0, 0));
+        for class in &mut self.0 {
+            class.counted.reclaimed += class.items;
+            (class.items, class.bytes) = (0, 0);
+        }
     }
 
     /// Starts counting from 0 again.

@@ -72,7 +72,7 @@ counters! {
     evictions,
     /// Evicted items that nobody had read.
     evicted_unfetched,
-    /// Expired items whose memory was taken back.
+    /// Expired and flushed items whose memory was taken back.
     reclaimed,
     /// Those of them that were looked for, and not found by somebody who asked.
     crawler_reclaimed,

@@ -1,8 +1,10 @@
 //! What all sessions of an engine share.
 
+use crate::crawler::Crawler;
 use crate::door::Gauges;
 use crate::options::Options;
 use crate::passwords::Passwords;
+use crate::prefixes::Prefixes;
 use peercache_engine::{Now, Store};
 use rustix::time::{ClockId, clock_gettime};
 use std::num::NonZeroU64;
@@ -13,7 +15,7 @@ use tokio::sync::Notify;
 
 /// What `version` answers. Clients read the first three numbers as memcached's and decide by them what they
 /// may ask, so they say which memcached this engine answers like; the rest says what it is.
-pub const VERSION: &str = "1.6.18-peercache";
+pub const VERSION: &str = "1.6.45-peercache";
 
 /// A store, how it is set up, and what is counted about it.
 #[derive(Debug)]
@@ -23,6 +25,8 @@ pub struct Engine {
     /// Who may use it; none is everybody.
     pub(crate) passwords: Option<Passwords>,
     pub(crate) gauges: Arc<Gauges>,
+    pub(crate) crawler: Crawler,
+    pub(crate) prefixes: Prefixes,
     /// Told when a client stops the engine.
     pub(crate) stop: Notify,
     flushes: AtomicU64,
@@ -52,6 +56,8 @@ impl Engine {
         let store = Store::new(store_options, Now { unix_s: since_1970.as_secs() });
         Self {
             store,
+            crawler: Crawler::new(options.search),
+            prefixes: Prefixes::new(options.detail, options.prefix_delimiter),
             options,
             passwords,
             gauges: Arc::default(),
@@ -95,6 +101,8 @@ impl Engine {
     pub(crate) fn reset_counters(&self) {
         self.store.reset_counters();
         self.gauges.reset();
+        self.crawler.reset();
+        self.prefixes.reset();
         self.flushes.store(0, Relaxed);
         self.metas.store(0, Relaxed);
     }

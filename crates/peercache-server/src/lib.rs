@@ -10,6 +10,7 @@
 mod background;
 mod clients;
 mod connection;
+mod crawler;
 mod door;
 mod engine;
 mod execute;
@@ -17,6 +18,7 @@ mod login;
 mod main_entry;
 pub mod options;
 mod passwords;
+mod prefixes;
 pub mod proxy;
 mod serve;
 mod session;

@@ -11,6 +11,9 @@ const UNKNOWN: &str = "CLIENT_ERROR unauthenticated";
 /// What it answers to a value that is no user and password.
 const BAD_TOKEN: &str = "CLIENT_ERROR bad authentication token format";
 
+/// What it answers to a value that is too long to be that.
+const TOO_LONG: &str = "CLIENT_ERROR auth token too long";
+
 /// The longest line that is read, in bytes.
 const LINE_BYTES_MAX: usize = 512;
 
@@ -45,11 +48,12 @@ pub(crate) fn decode(input: &[u8]) -> Login<'_> {
     let ([b"set", _, _, _, length] | [b"set", _, _, _, length, b"noreply"]) = words[..] else {
         return Login::Refused { answer: UNKNOWN, bytes: end + 1 };
     };
-    let length = std::str::from_utf8(length).ok().and_then(|length| length.parse::<usize>().ok());
-    match length {
+    let length = std::str::from_utf8(length).ok().and_then(|length| length.parse::<u32>().ok());
+    match length.map(|length| length as usize) {
         Some(length) if length <= ENTRY_BYTES_MAX => body(input, end + 1, length),
-        // Its body would be taken for commands.
-        _ => Login::Close { answer: BAD_TOKEN },
+        // Its body is taken for further attempts, of which there may be few.
+        Some(_) => Login::Refused { answer: TOO_LONG, bytes: end + 1 },
+        None => Login::Close { answer: BAD_TOKEN },
     }
 }
 
@@ -93,7 +97,11 @@ mod tests {
         for body in [&b"set x 0 0 3\r\nann\r\n"[..], b"set x 0 0 3\r\na bcd"] {
             assert_eq!(decode(body), Login::Refused { answer: BAD_TOKEN, bytes: 18 });
         }
-        for length in ["257", "-1", "x", "99999999999999999999"] {
+        for length in ["257", "4294967295"] {
+            let line = format!("set x 0 0 {length}\r\n");
+            assert_eq!(decode(line.as_bytes()), Login::Refused { answer: TOO_LONG, bytes: line.len() });
+        }
+        for length in ["-1", "x", "99999999999999999999"] {
             let line = format!("set x 0 0 {length}\r\n");
             assert_eq!(decode(line.as_bytes()), Login::Close { answer: BAD_TOKEN });
         }

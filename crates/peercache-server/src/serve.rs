@@ -20,9 +20,6 @@ use tokio::sync::watch;
 /// How often dead items are looked for.
 const RECLAIM_EVERY: Duration = Duration::from_secs(1);
 
-/// How long the search for dead items rests between steps.
-const RECLAIM_REST: Duration = Duration::from_micros(200);
-
 /// Why an engine cannot begin. Nothing was started.
 #[derive(Debug, Error)]
 pub enum OpenError {
@@ -111,15 +108,23 @@ impl Reclaimer {
     fn start(engine: Arc<Engine>) -> io::Result<Self> {
         let stop = Arc::<AtomicBool>::default();
         let stopped = Arc::clone(&stop);
+        let searching = Arc::clone(&engine);
         let thread = thread::Builder::new().name("reclaimer".into()).spawn(move || {
+            let crawler = &searching.crawler;
             while !stopped.load(Relaxed) {
                 thread::park_timeout(RECLAIM_EVERY);
-                engine.store.reclaim(engine.now(), || {
-                    thread::park_timeout(RECLAIM_REST);
+                if !crawler.is_on() {
+                    continue;
+                }
+                crawler.begin();
+                searching.store.reclaim(searching.now(), || {
+                    thread::park_timeout(crawler.rest());
                     if stopped.load(Relaxed) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
                 });
+                crawler.end();
             }
         })?;
+        engine.crawler.is_done_by(thread.thread().clone());
         Ok(Self { stop, thread })
     }
 

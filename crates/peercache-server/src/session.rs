@@ -9,9 +9,10 @@ use crate::engine::Engine;
 use crate::execute::{self, Done, Progress};
 use crate::login::{self, FAILURES_MAX, Login, NOT_ADMITTED};
 use crate::upload::{self, Upload};
-use peercache_core::protocol::memcached::request::{Decoded, Limits, MetaLetters, VALUE_END, decode};
+use peercache_core::protocol::memcached::request::{Decoded, Limits, MetaLetters, Reason, VALUE_END, decode};
 use peercache_core::protocol::memcached::response;
 use peercache_engine::Now;
+use std::sync::atomic::Ordering::Relaxed;
 
 /// How many bytes of answers end a turn. One more value, at most, comes on top.
 pub(crate) const OUT_BYTES_MAX: usize = 256 * 1024;
@@ -114,11 +115,13 @@ impl Session {
                 return Turn::Over(Step::Continue);
             }
             Login::Attempt { user, password, bytes } => {
+                engine.gauges.logins.fetch_add(1, Relaxed);
                 if engine.passwords.as_ref().is_none_or(|known| known.admits(user, password)) {
                     self.failures = None;
                     response::line(out, b"STORED");
                     return Turn::Took(bytes);
                 }
+                engine.gauges.logins_refused.fetch_add(1, Relaxed);
                 (NOT_ADMITTED, bytes)
             }
             Login::Refused { answer, bytes } => (answer, bytes),
@@ -198,7 +201,8 @@ impl Session {
             }
             Decoded::Close { answer, reason } => {
                 tracing::debug!(reason = reason.as_str(), "closing a connection");
-                if let Some(answer) = answer {
+                // memcached says nothing to whom it may not be talking to: to a line without an end.
+                if let Some(answer) = answer.filter(|_| reason != Reason::LineTooLong) {
                     response::line(out, answer.as_bytes());
                 }
                 Turn::Over(Step::Close)

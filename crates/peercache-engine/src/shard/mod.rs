@@ -15,7 +15,6 @@ use crate::classes::Classes;
 use crate::counters::CounterValues;
 use crate::ghost::Ghosts;
 use crate::memory::{Drained, Header, Log, Marks, Place, Value};
-use crate::store::Versions;
 use crate::table::Table;
 use crate::time::{Death, Now};
 use policy::Policy;
@@ -50,6 +49,13 @@ pub(crate) struct Write {
     pub(crate) marks: Marks,
 }
 
+/// How a shard numbers the versions of its items, so that no other shard gives one of the same number.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Numbering {
+    pub(crate) last: u64,
+    pub(crate) step: u64,
+}
+
 /// Items, and what finds them.
 #[derive(Debug)]
 pub(crate) struct Shard {
@@ -62,8 +68,8 @@ pub(crate) struct Shard {
     room: Room,
     /// Memory for moving a segment.
     drained: Drained,
-    versions: Versions,
-    last_version: u64,
+    /// None where items have no versions.
+    numbering: Option<Numbering>,
     /// The second in which everything goes, if one was chosen.
     flush: Death,
     pub(crate) counters: CounterValues,
@@ -72,8 +78,8 @@ pub(crate) struct Shard {
 }
 
 impl Shard {
-    /// An empty shard. Versions, if there are any, begin behind `version`.
-    pub(crate) fn new(room: Room, hasher: Hasher, versions: Versions, version: u64) -> Self {
+    /// An empty shard.
+    pub(crate) fn new(room: Room, hasher: Hasher, numbering: Option<Numbering>) -> Self {
         Self {
             log: Log::new(room.segment_bytes()),
             table: Table::new(),
@@ -82,8 +88,7 @@ impl Shard {
             hasher,
             room,
             drained: Drained::default(),
-            versions,
-            last_version: version,
+            numbering,
             flush: Death::NEVER,
             counters: CounterValues::default(),
             classes: Classes::default(),
@@ -146,12 +151,12 @@ impl Shard {
     /// The version of something that is written: the one that is given, or one that no item of this shard
     /// has or had; 0 where there are no versions.
     pub(crate) fn version(&mut self, given: Option<u64>) -> u64 {
-        match (self.versions, given) {
-            (Versions::Off, _) => 0,
-            (Versions::Kept, Some(version)) => version,
-            (Versions::Kept, None) => {
-                self.last_version += 1;
-                self.last_version
+        match (&mut self.numbering, given) {
+            (None, _) => 0,
+            (Some(_), Some(version)) => version,
+            (Some(numbering), None) => {
+                numbering.last += numbering.step;
+                numbering.last
             }
         }
     }
@@ -167,8 +172,9 @@ impl Shard {
 
     fn clear(&mut self) {
         self.flush = Death::NEVER;
-        self.log.clear();
+        self.counters.reclaimed += self.table.len() as u64;
         self.classes.clear();
+        self.log.clear();
         self.table = Table::new();
         self.ghosts = Ghosts::default();
     }

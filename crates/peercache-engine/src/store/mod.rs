@@ -8,7 +8,7 @@
 
 use crate::classes::{ClassValues, Classes};
 use crate::counters::CounterValues;
-use crate::shard::{Hashed, Hasher, Room, Shard, segment_bytes};
+use crate::shard::{Hashed, Hasher, Numbering, Room, Shard, segment_bytes};
 use crate::time::{Death, Now};
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher as _};
@@ -39,8 +39,8 @@ const SHARDS_MAX: u64 = 64;
 const LARGEST_ITEMS_PER_SHARD_MIN: u64 = 8;
 
 /// Versions of a new store begin behind those that an earlier process can have given: so many for each second
-/// since 1970. What is left below 2^53, where some clients' numbers end, lasts for centuries.
-const VERSIONS_PER_SECOND: u64 = 1 << 20;
+/// since 1970. What is left below 2^53, where some clients' numbers end, lasts until 2106, as expiries do.
+const VERSIONS_PER_SECOND: u64 = 1 << 21;
 
 /// What to do when there is no room for a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -103,9 +103,11 @@ impl Store {
         let count = shards(options.memory_bytes.get(), options.item_bytes_max);
         let bytes_max = usize::try_from(options.memory_bytes.get() / count).unwrap_or(usize::MAX);
         let hasher = Hasher(RandomState::new().build_hasher().finish());
-        let shard = |_| {
+        let shard = |number| {
             let room = Room::new(bytes_max, options.when_full);
-            Padded(Mutex::new(Shard::new(room, hasher, options.versions, now.unix_s * VERSIONS_PER_SECOND)))
+            let numbering = Numbering { last: now.unix_s * VERSIONS_PER_SECOND + number, step: count };
+            let numbering = (options.versions == Versions::Kept).then_some(numbering);
+            Padded(Mutex::new(Shard::new(room, hasher, numbering)))
         };
         Self { shards: (0..count).map(shard).collect(), hasher, item_bytes_max: options.item_bytes_max }
     }

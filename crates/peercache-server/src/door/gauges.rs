@@ -10,6 +10,10 @@ pub(crate) struct Gauges {
     pub(crate) connections_refused: AtomicU64,
     /// Clients that were closed because they had been silent for too long.
     pub(crate) idle_kicks: AtomicU64,
+    /// How often clients said who they are.
+    pub(crate) logins: AtomicU64,
+    /// How often that was not so.
+    pub(crate) logins_refused: AtomicU64,
     /// How often a client had more to be answered and others had their turn first.
     pub(crate) yields: AtomicU64,
     pub(crate) read_bytes: AtomicU64,
@@ -23,6 +27,8 @@ impl Gauges {
             &self.connections_total,
             &self.connections_refused,
             &self.idle_kicks,
+            &self.logins,
+            &self.logins_refused,
             &self.yields,
             &self.read_bytes,
             &self.written_bytes,

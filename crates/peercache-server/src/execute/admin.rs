@@ -42,15 +42,35 @@ pub(super) fn cache_memlimit(engine: &Engine, arguments: &[u8], now: Now) -> &'s
     }
 }
 
-pub(super) fn shutdown(engine: &Engine, out: &mut Vec<u8>) -> Done {
+/// `slabs <what> ...`: nothing of that kind is here, so only what is no command is told apart.
+pub(super) fn slabs(arguments: &[u8]) -> &'static str {
+    let mut words = arguments.split(|&byte| byte == b' ').filter(|word| !word.is_empty());
+    let number = |word: &[u8]| std::str::from_utf8(word).is_ok_and(|word| word.parse::<u32>().is_ok());
+    match (words.next(), words.next(), words.next(), words.next()) {
+        (Some(b"automove"), Some(word), None, None) if !number(word) => {
+            "CLIENT_ERROR bad command line format"
+        }
+        (Some(b"reassign"), Some(from), Some(to), None) if number(from) && number(to) => {
+            "CLIENT_ERROR slab reassignment disabled"
+        }
+        _ => "ERROR",
+    }
+}
+
+/// `shutdown [graceful]`: clients get the answers to what they have asked either way.
+pub(super) fn shutdown(engine: &Engine, arguments: &[u8], out: &mut Vec<u8>) -> Done {
     match engine.options.shutdown {
+        Permission::Allowed if !matches!(arguments.trim_ascii(), b"" | b"graceful") => {
+            response::line(out, b"CLIENT_ERROR invalid shutdown mode");
+            Done::Answered
+        }
         Permission::Allowed => {
             tracing::warn!("a client stops the engine");
             engine.stop.notify_one();
             Done::Close
         }
         Permission::Refused => {
-            response::line(out, b"ERROR: shutdown not enabled");
+            response::line(out, b"SERVER_ERROR: shutdown not enabled");
             Done::Answered
         }
     }

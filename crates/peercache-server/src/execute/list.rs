@@ -3,8 +3,10 @@
 //! A listing pauses like any long answer, so a slow reader makes nobody keep it for him. Meanwhile the store
 //! goes on: what is there all the time is listed, what comes or goes may be.
 
+use super::crawl::Classes;
 use super::{Done, Progress};
 use crate::engine::Engine;
+use crate::options::Permission;
 use crate::session::OUT_BYTES_MAX;
 use peercache_core::protocol::memcached::response;
 use peercache_engine::{Cursor, Item, Now};
@@ -13,38 +15,65 @@ use std::io::Write;
 /// The most that `stats cachedump` tells, in bytes (memcached's).
 const CACHEDUMP_BYTES_MAX: usize = 2 << 20;
 
+/// The largest number that a class may have (memcached's).
+const CLASSES_MAX: u32 = 63;
+
 /// Writes one item.
 type Push = fn(&mut Vec<u8>, &Item<'_>);
 
-/// `lru_crawler <what> <classes>`. There are no slab classes, so whichever are asked for, all items are told.
-pub(super) fn crawl(
+/// A way to tell of all items.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Dump {
+    push: Push,
+    /// What is behind the last of them.
+    end: &'static str,
+    /// The answer where nobody may have it.
+    pub(super) refusal: &'static str,
+    /// The answer behind others.
+    pub(super) too_late: &'static str,
+}
+
+/// `lru_crawler metadump`: what is known of each item.
+pub(super) const METADUMP: Dump = Dump {
+    push: push_metadump,
+    end: "END",
+    refusal: "ERROR metadump not allowed",
+    too_late: "ERROR cannot pipeline other commands before metadump",
+};
+
+/// `lru_crawler mgdump`: a command for each item that asks for it.
+pub(super) const MGDUMP: Dump = Dump {
+    push: push_mgdump,
+    end: "EN",
+    refusal: "ERROR key dump not allowed",
+    too_late: "ERROR cannot pipeline other commands before mgdump",
+};
+
+/// Tells of all items that are in one of `classes`, from where it was paused.
+pub(super) fn list(
     engine: &Engine,
-    arguments: &[u8],
+    dump: Dump,
+    classes: Classes,
     progress: Progress,
     now: Now,
     out: &mut Vec<u8>,
 ) -> Done {
-    let mut words = arguments.split(|&byte| byte == b' ').filter(|word| !word.is_empty());
-    let (push, end): (Push, &[u8]) = match (words.next(), words.next(), words.next()) {
-        (Some(b"metadump"), Some(_), None) => (push_metadump, b"END"),
-        (Some(b"mgdump"), Some(_), None) => (push_mgdump, b"EN"),
-        _ => {
-            response::line(out, b"ERROR");
-            return Done::Answered;
-        }
-    };
     let mut next = Some(progress.listed);
     while let Some(listed) = next {
         if out.len() > OUT_BYTES_MAX {
             return Done::Paused(Progress { listed, ..progress });
         }
-        next = engine.store.list(listed, now, |item| push(out, &item));
+        next = engine.store.list(listed, now, |item| {
+            if classes.have(item.class()) {
+                (dump.push)(out, &item);
+            }
+        });
     }
-    response::line(out, end);
+    response::line(out, dump.end.as_bytes());
     Done::Answered
 }
 
-/// One line, which memcached ends with a line feed alone.
+/// One line, which memcached ends with a space and a line feed.
 fn push_metadump(out: &mut Vec<u8>, item: &Item<'_>) {
     out.extend_from_slice(b"key=");
     push_encoded(out, item.key());
@@ -58,11 +87,13 @@ fn push_metadump(out: &mut Vec<u8>, item: &Item<'_>) {
     out.extend_from_slice(b" cas=");
     push_number(out, item.version());
     out.extend_from_slice(if item.was_fetched() { b" fetch=yes" } else { b" fetch=no" });
-    out.extend_from_slice(b" cls=1 size=");
+    out.extend_from_slice(b" cls=");
+    push_number(out, u64::from(item.class()));
+    out.extend_from_slice(b" size=");
     push_number(out, item.bytes() as u64);
     out.extend_from_slice(b" flags=");
     push_number(out, u64::from(item.flags()));
-    out.push(b'\n');
+    out.extend_from_slice(b" \n");
 }
 
 /// A command that asks for the item.
@@ -75,6 +106,9 @@ fn push_mgdump(out: &mut Vec<u8>, item: &Item<'_>) {
 
 /// `stats cachedump <class> <limit>`: at most `limit` plain keys; 0 is no limit.
 pub(super) fn cachedump(engine: &Engine, arguments: &[u8], now: Now, out: &mut Vec<u8>) {
+    if engine.options.dumps == Permission::Refused {
+        return response::line(out, b"CLIENT_ERROR stats cachedump not allowed");
+    }
     let mut words = arguments.split(|&byte| byte == b' ').filter(|word| !word.is_empty());
     let numbers =
         [words.next(), words.next()].map(|word| std::str::from_utf8(word?).ok()?.parse::<u32>().ok());
@@ -82,11 +116,14 @@ pub(super) fn cachedump(engine: &Engine, arguments: &[u8], now: Now, out: &mut V
         response::line(out, b"CLIENT_ERROR bad command line format");
         return;
     };
+    if class > CLASSES_MAX {
+        return response::line(out, b"CLIENT_ERROR Illegal slab id");
+    }
     let end = out.len() + CACHEDUMP_BYTES_MAX;
-    let (mut shown, mut next) = (0, (class == 1).then(Cursor::default));
+    let (mut shown, mut next) = (0, Some(Cursor::default()));
     while let Some(listed) = next.filter(|_| (limit == 0 || shown < limit) && out.len() < end) {
         next = engine.store.list(listed, now, |item| {
-            if !item.has_packed_key() && (limit == 0 || shown < limit) {
+            if u32::from(item.class()) == class && !item.has_packed_key() && (limit == 0 || shown < limit) {
                 push_cachedump(out, &item);
                 shown += 1;
             }

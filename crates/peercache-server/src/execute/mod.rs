@@ -1,12 +1,14 @@
 //! What requests do to a store: one file for each family of commands.
 
 use crate::engine::Engine;
+use crate::prefixes::Asked;
 use peercache_core::protocol::memcached::request::{AdminVerb, Answer, Request};
 use peercache_core::protocol::memcached::response;
 use peercache_engine::{Count, Cursor, Now, Parcel, Put};
 
 mod admin;
 mod count;
+mod crawl;
 mod list;
 mod meta;
 mod read;
@@ -52,6 +54,7 @@ pub(crate) fn execute(
         Request::Inspect(key) => read::inspect(engine, key, now, out),
         Request::Store { verb, key, flags, exptime, value, answer } => {
             let put = Put::classic(verb, flags, exptime, value);
+            engine.prefixes.count(key, Asked::Set);
             say(out, answer, write::stored(engine.store.store(key.as_bytes(), &put, now)));
         }
         Request::Touch { key, exptime, answer } => say(out, answer, write::touch(engine, key, exptime, now)),
@@ -65,12 +68,17 @@ pub(crate) fn execute(
         Request::Meta(ref request) => meta::execute(engine, request, now, out),
         Request::Noop => say(out, Answer::Wanted, "MN"),
         Request::Version => admin::version(out),
-        Request::Admin { verb: AdminVerb::Shutdown, .. } => return admin::shutdown(engine, out),
+        Request::Admin { verb: AdminVerb::Shutdown, arguments, .. } => {
+            return admin::shutdown(engine, arguments, out);
+        }
         Request::Admin { verb: AdminVerb::CacheMemlimit, arguments, answer } => {
             say(out, answer, admin::cache_memlimit(engine, arguments, now));
         }
-        Request::Admin { verb: AdminVerb::LruCrawler, arguments, .. } => {
-            return list::crawl(engine, arguments, progress, now, out);
+        Request::Admin { verb: AdminVerb::LruCrawler, arguments, answer } => {
+            return crawl::crawl(engine, arguments, answer, progress, now, out);
+        }
+        Request::Admin { verb: AdminVerb::Slabs, arguments, answer } => {
+            say(out, answer, admin::slabs(arguments));
         }
         // What it does not do it does not know, whether or not it was asked to be silent.
         Request::Admin { .. } => response::line(out, b"ERROR"),
@@ -84,6 +92,7 @@ pub(crate) fn deliver(engine: &Engine, request: &Request<'_>, parcel: Parcel, no
     match *request {
         Request::Store { verb, key, flags, exptime, answer, .. } => {
             let put = Put::classic(verb, flags, exptime, b"");
+            engine.prefixes.count(key, Asked::Set);
             say(out, answer, write::stored(engine.store.deliver(key.as_bytes(), &put, parcel, now)));
         }
         Request::Meta(ref request) => meta::deliver(engine, request, parcel, now, out),

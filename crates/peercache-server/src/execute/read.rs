@@ -2,6 +2,7 @@
 
 use super::{Done, Progress};
 use crate::engine::Engine;
+use crate::prefixes::Asked;
 use crate::session::OUT_BYTES_MAX;
 use peercache_core::protocol::memcached::request::{Keys, MetaKey, Versions};
 use peercache_core::protocol::memcached::response::{self, Meta};
@@ -27,13 +28,14 @@ pub(super) fn get(
         if out.len() > OUT_BYTES_MAX {
             return Done::Paused(Progress { keys: at, ..progress });
         }
-        match how.exptime {
+        let found = match how.exptime {
             None => engine.store.get(key.as_bytes(), now, |item| value(out, &item, how.versions)),
             Some(exptime) => {
                 let read = Read { touch: Some(exptime), ..Read::default() };
                 engine.store.read(key.as_bytes(), &read, now, |hit| value(out, &hit.item, how.versions))
             }
         };
+        engine.prefixes.count(key, if found.is_some() { Asked::Hit } else { Asked::Miss });
     }
     response::line(out, b"END");
     Done::Answered
@@ -57,6 +59,7 @@ pub(super) fn inspect(engine: &Engine, key: MetaKey<'_>, now: Now, out: &mut Vec
             cas: item.version(),
             fetched: item.was_fetched(),
             item_bytes: item.bytes() as u64,
+            class: item.class(),
         };
         response::meta(out, meta);
     });

@@ -1,6 +1,7 @@
 //! `set` and its like, `touch`, `delete`.
 
 use crate::engine::Engine;
+use crate::prefixes::Asked;
 use peercache_core::key::Key;
 use peercache_engine::{Delete, Deleted, Now, Stored};
 
@@ -26,6 +27,7 @@ pub(super) fn touch(engine: &Engine, key: Key<'_>, exptime: i64, now: Now) -> &'
 }
 
 pub(super) fn delete(engine: &Engine, key: Key<'_>, now: Now) -> &'static str {
+    engine.prefixes.count(key, Asked::Delete);
     match engine.store.delete(key.as_bytes(), &Delete::default(), now) {
         Deleted::Deleted => "DELETED",
         // The others need a version or a tombstone to be asked for.

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 mod flags;
 
+pub use crate::crawler::Search;
 pub(crate) use flags::DETACHED;
 pub use flags::{FLAGS_HELP, FlagError, from_memcached_flags};
 
@@ -52,6 +53,8 @@ pub struct Options {
     pub prefix_delimiter: u8,
     /// Clients that may wait to be accepted.
     pub backlog: NonZeroU32,
+    /// Whether expired items are looked for from the start.
+    pub search: Search,
     /// How long a client may be silent; none is for ever.
     pub idle_timeout: Option<Duration>,
     /// Requests of one client that are answered before others have their turn; none is no limit.
@@ -140,6 +143,7 @@ impl Default for Options {
             detail: Detail::Off,
             prefix_delimiter: b':',
             backlog: crate::door::BACKLOG,
+            search: Search::On,
             idle_timeout: None,
             requests_per_turn: None,
             protocol: Protocol::Ascii,

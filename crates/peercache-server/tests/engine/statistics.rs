@@ -55,8 +55,21 @@ fn the_counts_are_memcacheds() {
     ] {
         assert_eq!(ours.get(name), theirs.get(name), "{name}");
     }
-    for name in ["bytes", "curr_items", "time", "uptime", "curr_connections", "total_connections", "threads"]
-    {
+    for name in [
+        "bytes",
+        "curr_items",
+        "time",
+        "uptime",
+        "curr_connections",
+        "total_connections",
+        "threads",
+        "hash_bytes",
+        "conn_yields",
+        "rusage_user",
+        "auth_cmds",
+        "crawler_reclaimed",
+        "accepting_conns",
+    ] {
         assert!(ours.contains_key(name) && theirs.contains_key(name), "{name}");
     }
 }
@@ -83,4 +96,34 @@ fn dead_items_leave_the_memory_without_anybody_asking_for_them() {
     client.expect(b"flush_all\r\n", b"OK\r\n");
     eventually("what was flushed is gone", || stats(running.address)["curr_items"] == "0");
     assert_eq!(stats(running.address)["bytes"], "0");
+}
+
+#[test]
+fn items_are_counted_in_memcacheds_size_classes() {
+    let memcached = Memcached::start();
+    let running = Running::start(options());
+    let about = |address: SocketAddr, what: &str| {
+        let mut client = Client::connect(address);
+        for (key, bytes) in [("a", 10), ("b", 10), ("c", 500), ("d", 66_560), ("e", 70_000), ("f", 700_000)] {
+            let set = format!("set {key} 0 0 {bytes}\r\n{}\r\n", "x".repeat(bytes));
+            client.expect(set.as_bytes(), b"STORED\r\n");
+        }
+        client.expect(b"set d 1 0 1\r\nx\r\ndelete e\r\n", b"STORED\r\nDELETED\r\n");
+        let text = String::from_utf8(client.ask(what.as_bytes()).bytes).expect("stats are text");
+        let lines = text.lines().filter_map(|line| line.strip_prefix("STAT ")?.split_once(' '));
+        let told = |name: &str| {
+            name.ends_with(":number") || name.ends_with(":mem_requested") || name.ends_with(":chunk_size")
+        };
+        let told = lines.filter(|(name, _)| told(name));
+        told.map(|(name, value)| (name.to_owned(), value.to_owned())).collect::<HashMap<_, _>>()
+    };
+    let (theirs, ours) =
+        (about(memcached.address, "stats items\r\n"), about(running.address, "stats items\r\n"));
+    // 1.6.18 tells no mem_requested there.
+    for (name, value) in &theirs {
+        assert_eq!(ours.get(name), Some(value), "{name}");
+    }
+    let numbers = |all: &HashMap<String, String>| all.keys().filter(|name| name.ends_with(":number")).count();
+    assert_eq!(numbers(&ours), numbers(&theirs));
+    assert_eq!(about(running.address, "stats slabs\r\n")["1:chunk_size"], "96");
 }

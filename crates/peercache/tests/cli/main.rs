@@ -7,6 +7,7 @@
 mod attach;
 mod client;
 mod command_line;
+mod engine;
 mod import;
 mod lab;
 mod logins;

@@ -103,9 +103,11 @@ pub struct Meta<'a> {
     pub fetched: bool,
     /// Bytes that it takes, as memcached counts them.
     pub item_bytes: u64,
+    /// The number of its size class.
+    pub class: u8,
 }
 
-/// `ME <key> exp=… la=… cas=… fetch=… cls=… size=…`. The class is always 1: there are no slab classes here.
+/// `ME <key> exp=… la=… cas=… fetch=… cls=… size=…`.
 pub fn meta(out: &mut Vec<u8>, meta: Meta<'_>) {
     out.extend_from_slice(b"ME ");
     if meta.is_packed {
@@ -122,7 +124,9 @@ pub fn meta(out: &mut Vec<u8>, meta: Meta<'_>) {
     push_number(out, meta.idle_s);
     out.extend_from_slice(b" cas=");
     push_number(out, meta.cas);
-    out.extend_from_slice(if meta.fetched { b" fetch=yes cls=1 size=" } else { b" fetch=no cls=1 size=" });
+    out.extend_from_slice(if meta.fetched { b" fetch=yes cls=" } else { b" fetch=no cls=" });
+    push_number(out, u64::from(meta.class));
+    out.extend_from_slice(b" size=");
     push_number(out, meta.item_bytes);
     out.extend_from_slice(b"\r\n");
 }
@@ -171,6 +175,7 @@ mod tests {
             cas: 17,
             fetched: false,
             item_bytes: 63,
+            class: 1,
         };
         assert_eq!(written(|out| meta(out, never)), b"ME k exp=-1 la=3 cas=17 fetch=no cls=1 size=63\r\n");
         let soon = Meta { expires_in_s: Some(9), fetched: true, ..never };

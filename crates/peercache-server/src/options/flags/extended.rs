@@ -2,7 +2,7 @@
 //! does not have are taken without effect, and those that would change what clients see are refused.
 
 use super::FlagError;
-use crate::options::Options;
+use crate::options::{Options, Search};
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
@@ -30,7 +30,6 @@ const LARGEST: i64 = i32::MAX as i64;
 /// client cannot tell.
 const WITHOUT_EFFECT: &[(&str, Needs)] = &[
     ("modern", Needs::Nothing),
-    ("no_modern", Needs::Nothing),
     ("maxconns_fast", Needs::Nothing),
     ("hashpower", Needs::Number((12, 32))),
     ("no_hashexpand", Needs::Nothing),
@@ -45,8 +44,6 @@ const WITHOUT_EFFECT: &[(&str, Needs)] = &[
     ("slab_chunk_max", Needs::Number((1, 1024))),
     ("no_chunked_items", Needs::Nothing),
     ("tail_repair_time", Needs::Number((10, LARGEST))),
-    ("lru_crawler", Needs::Nothing),
-    ("no_lru_crawler", Needs::Nothing),
     ("lru_crawler_sleep", Needs::Number((0, 1_000_000))),
     ("lru_crawler_tocrawl", Needs::Number((0, u32::MAX as i64))),
     ("lru_maintainer", Needs::Nothing),
@@ -66,6 +63,10 @@ const WITHOUT_EFFECT: &[(&str, Needs)] = &[
     ("no_drop_privileges", Needs::Nothing),
     ("relaxed_privileges", Needs::Nothing),
 ];
+
+/// What decides whether expired items are looked for.
+const SEARCH: &[(&str, Search)] =
+    &[("lru_crawler", Search::On), ("no_lru_crawler", Search::Off), ("no_modern", Search::Off)];
 
 /// How names begin that are refused, and why.
 const REFUSED: &[(&str, &str)] = &[
@@ -88,6 +89,10 @@ fn take_one(options: &mut Options, name: &str, value: Option<&str>) -> Result<()
     if name == "idle_timeout" {
         let seconds = number(name, value, 0..=LARGEST)?;
         options.idle_timeout = (seconds > 0).then(|| Duration::from_secs(seconds.unsigned_abs()));
+        return Ok(());
+    }
+    if let Some((_, search)) = SEARCH.iter().find(|(known, _)| *known == name && value.is_none()) {
+        options.search = *search;
         return Ok(());
     }
     let Some((name, needs)) = WITHOUT_EFFECT.iter().find(|(known, _)| *known == name) else {
@@ -137,9 +142,16 @@ mod tests {
 
     #[test]
     fn what_tunes_something_else_changes_nothing() {
-        let text = "no_modern,slab_automove,slab_automove=2,slab_chunk_max=16,hash_algorithm=murmur3,\
+        let text = "modern,slab_automove,slab_automove=2,slab_chunk_max=16,hash_algorithm=murmur3,\
             hot_max_factor=0.2,lru_crawler,relaxed_privileges,slab_sizes=100-200";
         assert_eq!(taken(text), Ok(Options::default()));
+    }
+
+    #[test]
+    fn the_search_for_expired_items_can_be_left_out() {
+        assert_eq!(taken("no_modern").unwrap().search, Search::Off);
+        assert_eq!(taken("no_lru_crawler").unwrap().search, Search::Off);
+        assert_eq!(taken("no_modern,lru_crawler").unwrap().search, Search::On);
     }
 
     #[test]

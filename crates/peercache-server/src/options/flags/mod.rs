@@ -345,7 +345,7 @@ mod tests {
 
     #[test]
     fn what_means_nothing_here_is_taken_without_effect() {
-        let line = "-u root -U 0 -f 1.25 -n 48 -L -W -o no_modern -o relaxed_privileges,slab_chunk_max=16";
+        let line = "-u root -U 0 -f 1.25 -n 48 -L -W -o modern -o relaxed_privileges,slab_chunk_max=16";
         assert_eq!(flags(line).unwrap(), Options::default());
         assert_eq!(flags("-U 11211").unwrap().udp_was_asked_for, Some(11211));
         assert_eq!(flags("-B binary").unwrap().protocol, Protocol::Binary);

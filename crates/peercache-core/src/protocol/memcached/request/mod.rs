@@ -24,12 +24,16 @@ pub use keys::Keys;
 pub use meta::{MetaFlags, MetaKey, MetaLetters, MetaRequest, MetaVerb, Placement};
 pub use store::BAD_CHUNK;
 
-/// The longest line, in bytes without its line feed; a multiget may have [`GET_LINE_BYTES_MAX`].
-pub const LINE_BYTES_MAX: usize = 8 * 1024;
+/// The longest line, in bytes without its line feed (memcached's); a multiget may have
+/// [`GET_LINE_BYTES_MAX`].
+pub const LINE_BYTES_MAX: usize = 2 * 1024;
 
 /// The longest line of a command that takes many keys, in bytes without its line feed: a thousand of the
 /// longest keys.
 pub const GET_LINE_BYTES_MAX: usize = 256 * 1024;
+
+/// The shortest line in which there can be a command, with its line feed.
+const SHORTEST_LINE_BYTES: usize = 4;
 
 /// memcached's answer to what it does not know.
 const ERROR: &str = "ERROR";
@@ -404,7 +408,7 @@ fn dispatch<'a>(line: &Line<'a>, behind: &'a [u8], limits: &Limits) -> Decoded<'
         b"quit" => line.request(Request::Quit),
         word => match admin_verb(word) {
             Some(verb) => plain::admin(line, arguments, verb),
-            None => unknown(line),
+            None => unknown(line, limits),
         },
     }
 }
@@ -426,7 +430,7 @@ const fn admin_verb(word: &[u8]) -> Option<AdminVerb> {
 
 /// A web page can make a browser send a request to any port, and a client may have the wrong port; what such
 /// a request carries is never executed.
-fn unknown<'a>(line: &Line<'a>) -> Decoded<'a> {
+fn unknown<'a>(line: &Line<'a>, limits: &Limits) -> Decoded<'a> {
     let last = line.text.rsplit(|&byte| byte == b' ').find(|word| !word.is_empty()).unwrap_or_default();
     if line.words().count() > 1 && last.starts_with(b"HTTP/") {
         return Decoded::Close { answer: None, reason: Reason::Http };
@@ -438,7 +442,9 @@ fn unknown<'a>(line: &Line<'a>) -> Decoded<'a> {
         let answer = Some("-ERR this is memcached's protocol and not Redis's");
         return Decoded::Close { answer, reason: Reason::Redis };
     }
-    line.refused(ERROR)
+    // Later memcacheds look at nothing that is so short.
+    let is_no_line = line.bytes < SHORTEST_LINE_BYTES && limits.letters == MetaLetters::Current;
+    line.refused(if is_no_line { BAD_FORMAT } else { ERROR })
 }
 
 /// How long the line at the start of `input` may be. Looks only at bytes that every line may have, so that

@@ -78,6 +78,10 @@ fn any_header<'a>(line: &Line<'a>, form: Form) -> Result<Header<'a>, Decoded<'a>
     let answer = match trusted_shape(&words, form) {
         Shape::Whole(answer) => answer,
         Shape::Bare => return Err(line.refused(ERROR)),
+        Shape::Odd(_) if lacks_its_version(line, form, &words) => match body_length(words.at(4)) {
+            Length::Known(bytes) => return Err(refused(line, Answer::Wanted, BAD_FORMAT, bytes)),
+            Length::Negative | Length::Unknown => return Err(unknown_length(BAD_FORMAT)),
+        },
         Shape::Odd(words) => return Err(unknown_length(words)),
     };
     let body_bytes = match body_length(words.at(4)) {
@@ -154,6 +158,13 @@ fn trusted_shape(words: &Words<'_>, form: Form) -> Shape {
         count if count == whole || count == whole + 1 => Shape::Odd(BAD_FORMAT),
         _ => Shape::Odd(ERROR),
     }
+}
+
+/// Whether it is the last word of a `cas` that is missing, and not an empty one before the length: then there
+/// would be two spaces in a row.
+fn lacks_its_version(line: &Line<'_>, form: Form, words: &Words<'_>) -> bool {
+    let text = line.text.trim_ascii_end();
+    matches!(form, Form::Cas) && words.count() == 5 && !text.windows(2).any(|two| two == b"  ")
 }
 
 /// What a client says about the length of a body.
