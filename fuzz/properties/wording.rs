@@ -39,9 +39,16 @@ impl Listener {
         if self.knowledge == Knowledge::Old { number % 1_000_000_000 } else { number }
     }
 
-    fn modest_value(self, value: &[u8]) -> &[u8] {
-        let is_long = self.knowledge == Knowledge::Old && value.len() > 9;
-        if is_long && value.iter().all(u8::is_ascii_digit) { &value[..9] } else { value }
+    fn modest_value(self, storing: &Storing) -> &[u8] {
+        let value = &storing.value[..];
+        if self.knowledge == Knowledge::New || !value.iter().all(u8::is_ascii_digit) {
+            return value;
+        }
+        match storing.verb {
+            // A digit each time is many digits in the end.
+            Verb::Append | Verb::Prepend if !value.is_empty() => b".",
+            _ => &value[..value.len().min(9)],
+        }
     }
 }
 
@@ -105,7 +112,7 @@ fn set(key: Key, storing: &Storing, wording: &Wording, to: Listener) -> Vec<u8> 
         Verb::Cas(_) => ("cas", number(to.version)),
     };
     let (flags, exptime) = (number(storing.flags), number(storing.exptime.at(to.start_s)));
-    let value = to.modest_value(&storing.value);
+    let value = to.modest_value(storing);
     let length = number(value.len());
     let head = line([word(verb), key.name(), flags, exptime, length, version, noreply(wording)]);
     [&head[..], value, b"\r\n"].concat()
@@ -180,7 +187,7 @@ fn meta_set(key: Key, storing: &Storing, wording: &Wording, to: Listener) -> Vec
     flags.extend(newer(to, storing.version));
     // 1.6.18 does not tell the length of what was stored.
     let unasked: &[&str] = if to.knowledge == Knowledge::Old { &["s"] } else { &[] };
-    let value = to.modest_value(&storing.value);
+    let value = to.modest_value(storing);
     let length = value.len();
     let head = meta(&format!("ms {length}"), key, unasked, flags, wording);
     [&head[..], value, b"\r\n"].concat()
