@@ -146,8 +146,15 @@ const CHECK: &[Step] = &[
             env: &[("RUSTDOCFLAGS", "-D warnings")],
         },
     },
+    cargo(
+        "clippy, schedules",
+        &["clippy", "--workspace", "--features", SHUTTLE, "--test", "schedules", "--", "-D", "warnings"],
+    ),
     own("deny", tools::deny),
 ];
+
+/// What gives the engine locks whose order a test chooses.
+const SHUTTLE: &str = "peercache-engine/shuttle";
 
 /// First of all, because a missing program should be known before the long builds.
 const DAEMONS: &[Step] = &[
@@ -162,6 +169,7 @@ const TESTS: &[Step] = &[
     cargo("build programs", &["build", "--workspace", "--bins"]),
     cargo("build tests", &["test", "--workspace", "--lib", "--bins", "--tests", "--examples", "--no-run"]),
     cargo("tests", &["test", "--workspace", "--lib", "--bins", "--tests", "--examples", "--no-fail-fast"]),
+    cargo("schedules", &["test", "--workspace", "--features", SHUTTLE, "--test", "schedules"]),
     cargo("doc tests", &["test", "--workspace", "--doc"]),
     own("suites", suites::run),
     own("clients", clients::run),

@@ -13,6 +13,7 @@ mod ghost;
 mod memory;
 mod shard;
 mod store;
+mod sync;
 mod table;
 mod time;
 

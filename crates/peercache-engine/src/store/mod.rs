@@ -9,12 +9,12 @@
 use crate::classes::{ClassValues, Classes};
 use crate::counters::CounterValues;
 use crate::shard::{Hashed, Hasher, Numbering, Room, Shard, segment_bytes};
+use crate::sync::{Mutex, MutexGuard, RandomState};
 use crate::time::{Death, Now};
-use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher as _};
 use std::num::NonZeroU64;
 use std::ops::ControlFlow;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::PoisonError;
 
 mod count;
 mod delete;
@@ -102,7 +102,7 @@ impl Store {
     pub fn new(options: Options, now: Now) -> Self {
         let count = shards(options.memory_bytes.get(), options.item_bytes_max);
         let bytes_max = usize::try_from(options.memory_bytes.get() / count).unwrap_or(usize::MAX);
-        let hasher = Hasher(RandomState::new().build_hasher().finish());
+        let hasher = Hasher(RandomState::default().build_hasher().finish());
         let shard = |number| {
             let room = Room::new(bytes_max, options.when_full);
             let numbering = Numbering { last: now.unix_s * VERSIONS_PER_SECOND + number, step: count };
