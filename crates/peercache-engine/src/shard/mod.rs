@@ -49,11 +49,25 @@ pub(crate) struct Write {
     pub(crate) marks: Marks,
 }
 
+/// Versions are below this, so that a proxy can put the mark of a peer above them and still stay below 2^53,
+/// where the numbers of some clients end. Behind the last of them comes the first again.
+pub(crate) const VERSIONS: u64 = 1 << 41;
+
 /// How a shard numbers the versions of its items, so that no other shard gives one of the same number.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Numbering {
     pub(crate) last: u64,
+    /// A power of two.
     pub(crate) step: u64,
+}
+
+impl Numbering {
+    /// The next version; never 0, which is none.
+    fn next(&mut self) -> u64 {
+        let next = (self.last + self.step) % VERSIONS;
+        self.last = if next == 0 { self.step } else { next };
+        self.last
+    }
 }
 
 /// Items, and what finds them.
@@ -154,10 +168,7 @@ impl Shard {
         match (&mut self.numbering, given) {
             (None, _) => 0,
             (Some(_), Some(version)) => version,
-            (Some(numbering), None) => {
-                numbering.last += numbering.step;
-                numbering.last
-            }
+            (Some(numbering), None) => numbering.next(),
         }
     }
 
@@ -221,5 +232,20 @@ impl Found {
             Self::Item(place, header) => Some((place, header)),
             Self::Nothing | Self::Expired => None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_go_round_without_0_and_no_two_shards_give_the_same() {
+        let mut shards = [0, 1, 2, 3].map(|number| Numbering { last: VERSIONS - 8 + number, step: 4 });
+        let mut given: Vec<u64> = shards.iter_mut().flat_map(|shard| [0; 5].map(|_| shard.next())).collect();
+        assert!(given.iter().all(|version| (1..VERSIONS).contains(version)), "{given:?}");
+        given.sort_unstable();
+        given.dedup();
+        assert_eq!(given.len(), 20);
     }
 }

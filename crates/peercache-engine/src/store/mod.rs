@@ -8,7 +8,7 @@
 
 use crate::classes::{ClassValues, Classes};
 use crate::counters::CounterValues;
-use crate::shard::{Hashed, Hasher, Numbering, Room, Shard, segment_bytes};
+use crate::shard::{Hashed, Hasher, Numbering, Room, Shard, VERSIONS, segment_bytes};
 use crate::sync::{Mutex, MutexGuard, RandomState};
 use crate::time::{Death, Now};
 use std::hash::{BuildHasher, Hasher as _};
@@ -38,8 +38,8 @@ const SHARDS_MAX: u64 = 64;
 /// A shard has room for at least so many of the largest items, so that one of them does not empty it.
 const LARGEST_ITEMS_PER_SHARD_MIN: u64 = 8;
 
-/// Versions of a new store begin behind those that an earlier process can have given: so many for each second
-/// since 1970. What is left below 2^53, where some clients' numbers end, lasts until 2106, as expiries do.
+/// Versions of a new store begin so many further for each second, which is behind those that an earlier
+/// process can have given that did not run for days.
 const VERSIONS_PER_SECOND: u64 = 1 << 21;
 
 /// What to do when there is no room for a value.
@@ -103,9 +103,11 @@ impl Store {
         let count = shards(options.memory_bytes.get(), options.item_bytes_max);
         let bytes_max = usize::try_from(options.memory_bytes.get() / count).unwrap_or(usize::MAX);
         let hasher = Hasher(RandomState::default().build_hasher().finish());
+        // In the lower half, so that those of this process go on for long.
+        let first_version = now.unix_s.wrapping_mul(VERSIONS_PER_SECOND) % (VERSIONS / 2);
         let shard = |number| {
             let room = Room::new(bytes_max, options.when_full);
-            let numbering = Numbering { last: now.unix_s * VERSIONS_PER_SECOND + number, step: count };
+            let numbering = Numbering { last: first_version + number, step: count };
             let numbering = (options.versions == Versions::Kept).then_some(numbering);
             Padded(Mutex::new(Shard::new(room, hasher, numbering)))
         };

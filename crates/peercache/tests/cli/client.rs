@@ -50,6 +50,15 @@ impl Client {
         Ok(value)
     }
 
+    /// The version of a value that is there.
+    pub(crate) fn version(&mut self, key: &str) -> std::io::Result<String> {
+        let head = self.ask(&format!("gets {key}"))?;
+        assert!(head.starts_with("VALUE "), "{head}");
+        self.line()?;
+        assert_eq!(self.line()?, "END");
+        Ok(head.rsplit(' ').next().unwrap_or_default().to_owned())
+    }
+
     /// Everything up to the end.
     pub(crate) fn stats(&mut self, about: &str) -> Vec<(String, String)> {
         let mut line = self.ask(format!("stats {about}").trim_end()).unwrap();

@@ -34,6 +34,25 @@ fn network_of(world: &World, peers: &str, replication: u8) {
     world.good(&format!("network add main {peers}"));
 }
 
+#[test]
+fn p17_a_version_of_an_embedded_peer_is_taken_back() {
+    let world = World::new();
+    world.good("peer start p0 p1 --engine embedded --memory 32");
+    world.good("network create main --replication 2");
+    world.good("network add main p0 p1");
+    let proxy = Running::of(&world, "");
+    let mut client = proxy.client();
+    for key in ["a", "b", "c", "d"] {
+        assert_eq!(client.set(key, "v").unwrap(), "STORED");
+        let version = client.version(key).unwrap();
+        assert!(version.parse::<u64>().unwrap() < 1 << 53, "{version}");
+        let cas = format!("cas {key} 0 0 1 {version}\r\nw");
+        assert_eq!(client.ask(&cas).unwrap(), "STORED");
+        assert_eq!(client.ask(&cas).unwrap(), "EXISTS");
+        assert_eq!(client.get(key).unwrap(), "w");
+    }
+}
+
 fn wait_for_epoch(client: &mut Client, epoch: u64) {
     wait_for("the proxy to follow", || client.stat("network", "epoch").parse() == Ok(epoch));
 }

@@ -119,10 +119,6 @@ pub(super) fn decode_set<'a>(line: &Line<'a>, behind: &'a [u8], limits: &Limits)
     if words.count() == 1 {
         return line.refused(ERROR);
     }
-    // A key and nothing more, not even an empty length: nobody sends a body behind that.
-    if words.count() == 2 && !line.text.ends_with(b" ") {
-        return line.refused(BAD_FORMAT);
-    }
     let verb = MetaVerb::Set;
     let parts = parts(line, words.at(1), verb, limits.letters);
     let body_bytes = match store::body_length(words.at(2)) {

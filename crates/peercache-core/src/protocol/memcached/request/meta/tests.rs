@@ -158,7 +158,7 @@ fn the_body_of_a_refused_meta_set_is_swallowed_and_its_refusal_told() {
 
 #[test]
 fn a_meta_set_of_unknown_length_closes_the_connection() {
-    for line in [&b"ms foo \r\n"[..], b"ms foo S5\r\n", b"ms foo x v\r\n", b"ms foo 2147483646\r\n"] {
+    for line in [&b"ms foo\r\n"[..], b"ms foo S5\r\n", b"ms foo x v\r\n", b"ms foo 2147483646\r\n"] {
         let closed = Decoded::Close {
             answer: Some("CLIENT_ERROR bad command line format"),
             reason: Reason::BodyLengthUnknown,
