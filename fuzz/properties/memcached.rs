@@ -22,6 +22,9 @@ const ATTEMPTS: usize = 20;
 /// that nobody waits for an answer to be read while he is written to.
 const PACKET_BYTES: usize = 16 * 1024;
 
+/// The engine reads so many at once, so that a large value comes in pieces.
+const PIECE_BYTES: usize = 40_000;
+
 /// Versions from here on are never chosen by a daemon.
 const GIVEN_VERSION_MIN: u64 = 1 << 61;
 
@@ -219,14 +222,16 @@ impl<'a> Conversation<'a> {
     fn ask_engine(&mut self, requests: &[u8]) -> Vec<u8> {
         let mut answers = Vec::new();
         let requests = [requests, MARK].concat();
-        let mut step = self.session.handle_input(&self.engine, &requests, self.now, &mut answers);
-        // Answers are taken in turns.
-        while step == Step::Again {
-            let mut more = Vec::new();
-            step = self.session.handle_input(&self.engine, b"", self.now, &mut more);
-            answers.append(&mut more);
+        for piece in requests.chunks(PIECE_BYTES) {
+            let mut step = self.session.handle_input(&self.engine, piece, self.now, &mut answers);
+            // Answers are taken in turns.
+            while step == Step::Again {
+                let mut more = Vec::new();
+                step = self.session.handle_input(&self.engine, b"", self.now, &mut more);
+                answers.append(&mut more);
+            }
+            assert_eq!(step, Step::Continue, "after {}", short(&requests));
         }
-        assert_eq!(step, Step::Continue, "after {}", short(&requests));
         answers
     }
 }

@@ -71,6 +71,8 @@ pub(crate) struct Storing {
     pub(crate) vivify: Option<Exptime>,
     pub(crate) takes_stale: bool,
     pub(crate) version: Option<u64>,
+    /// The value comes in two pieces; so many operations come between them.
+    pub(crate) pause: Option<u8>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -251,7 +253,10 @@ impl Bytes<'_> {
             order: self.byte(),
         };
         let deed = match kind {
-            0..=7 => Deed::Store(self.storing(wording.is_meta)),
+            0..=7 => {
+                let pause = (manner & 32 != 0).then_some(manner >> 6);
+                Deed::Store(Storing { pause, ..self.storing(wording.is_meta) })
+            }
             8..=10 => Deed::Get { more: self.byte() % 4, touch: None },
             11 => Deed::Get { more: self.byte() % 4, touch: Some(self.exptime()) },
             12..=15 => Deed::Read(self.reading()),
@@ -287,6 +292,7 @@ impl Bytes<'_> {
             vivify: None,
             takes_stale: false,
             version: None,
+            pause: None,
         };
         if is_meta {
             storing.takes_stale = self.once_in(2);

@@ -11,8 +11,8 @@ use super::operations::{
 };
 use peercache_core::protocol::memcached::request::StoreVerb;
 use peercache_engine::{
-    Count, Counted, Cursor, Delete, Deleted, Item, Now, Options, Put, Read, Recache, Store, Stored, Versions,
-    WhenFull,
+    Count, Counted, Cursor, Delete, Deleted, Item, Now, Options, Parcel, Put, Read, Recache, Store, Stored,
+    Versions, WhenFull,
 };
 use std::collections::HashMap;
 use std::num::NonZeroU64;
@@ -57,6 +57,15 @@ struct Trial {
     earlier: HashMap<Vec<u8>, u64>,
     /// How many items had gone when they were looked for.
     missed: u64,
+    /// A value whose second half is still to come.
+    coming: Option<Coming>,
+}
+
+/// A value on its way, and how many operations come before the rest of it.
+struct Coming {
+    operation: Operation,
+    parcel: Parcel,
+    pause: u8,
 }
 
 impl Trial {
@@ -75,6 +84,7 @@ impl Trial {
             given: HashMap::new(),
             earlier: HashMap::new(),
             missed: 0,
+            coming: None,
         }
     }
 
@@ -82,8 +92,30 @@ impl Trial {
         Now { unix_s: self.model.now_s() }
     }
 
-    /// Does one operation on both, and compares what they say and what is there.
+    /// Does one operation on both, or begins it.
     fn step(&mut self, operation: &Operation) {
+        if let Some(mut coming) = self.coming.take() {
+            if coming.pause == 0 {
+                self.perform(&coming.operation, Some(coming.parcel));
+            } else {
+                coming.pause -= 1;
+                self.coming = Some(coming);
+            }
+        }
+        match &operation.deed {
+            Deed::Store(storing) if storing.pause.is_some() && self.coming.is_none() => {
+                let (name, value, now) = (operation.key.name(), &storing.value, self.now());
+                let mut parcel = self.store.open(&name, value.len(), now);
+                self.store.append(&mut parcel, &value[..value.len() / 2], now);
+                let pause = storing.pause.unwrap_or(0);
+                self.coming = Some(Coming { operation: operation.clone(), parcel, pause });
+            }
+            _ => self.perform(operation, None),
+        }
+    }
+
+    /// Does one operation on both, and compares what they say and what is there. A value may have come half.
+    fn perform(&mut self, operation: &Operation, parcel: Option<Parcel>) {
         let name = operation.key.name();
         self.forgive(&name);
         let version = operation.asks_for().map(|asked| {
@@ -93,7 +125,9 @@ impl Trial {
         });
         let packed = operation.wording.is_packed;
         match &operation.deed {
-            Deed::Store(storing) => self.store_value(&name, &put(storing, version, &operation.wording)),
+            Deed::Store(storing) => {
+                self.store_value(&name, &put(storing, version, &operation.wording), parcel);
+            }
             Deed::Get { more, touch } => self.get(operation.key, *more, *touch),
             Deed::Read(reading) => self.read(&name, &read(reading, packed)),
             Deed::Touch(exptime) => {
@@ -158,8 +192,14 @@ impl Trial {
         }
     }
 
-    fn store_value(&mut self, name: &[u8], put: &Put<'_>) {
-        let said = self.store.store(name, put, self.now());
+    fn store_value(&mut self, name: &[u8], put: &Put<'_>, parcel: Option<Parcel>) {
+        let said = match parcel {
+            None => self.store.store(name, put, self.now()),
+            Some(mut parcel) => {
+                self.store.append(&mut parcel, &put.value[put.value.len() / 2..], self.now());
+                self.store.deliver(name, &Put { value: b"", ..*put }, parcel, self.now())
+            }
+        };
         if said == Stored::OutOfMemory {
             assert_ne!(self.room, Room::Enough);
             if put.forgets {
@@ -278,6 +318,9 @@ impl Trial {
     }
 
     fn end(&mut self) {
+        if let Some(coming) = self.coming.take() {
+            self.store.abandon(coming.parcel);
+        }
         self.list();
         self.reclaim();
         if self.room != Room::Scarce(WhenFull::Evict) {
