@@ -4,11 +4,11 @@
 use crate::stream::{Step, every_cut_is_no_cut};
 use peercache_core::key::{KEY_BYTES_MAX, Key};
 use peercache_core::protocol::memcached::request::{
-    Decoded, Limits, MetaKey, MetaLetters, MetaRequest, Refused, Request, VALUE_END, decode,
+    Decoded, Edition, Limits, MetaKey, MetaRequest, Refused, Request, VALUE_END, decode,
 };
 
 /// Small, so that values that are too large are not rare.
-const LIMITS: Limits = Limits { value_bytes_max: 200, letters: MetaLetters::Current };
+const LIMITS: Limits = Limits { value_bytes_max: 200, edition: Edition::Current };
 
 /// Bytes that still belong to a refused request.
 #[derive(Default)]

@@ -2,7 +2,7 @@
 //! `PEERCACHE_FUZZ_MEMCACHED`.
 #![no_main]
 
-#[path = "../properties/operations.rs"]
+#[path = "../properties/operations/mod.rs"]
 mod operations;
 
 #[path = "../properties/wording.rs"]

@@ -1,13 +1,13 @@
 //! Sequences of operations, on the store and on a model of memcached: made by chance here, and by the fuzzer
 //! `store`, whose corpus is replayed.
 
-#[path = "../../../fuzz/properties/operations.rs"]
+#[path = "../../../fuzz/properties/operations/mod.rs"]
 mod operations;
 
 #[path = "../../../fuzz/properties/model.rs"]
 mod model;
 
-#[path = "../../../fuzz/properties/store.rs"]
+#[path = "../../../fuzz/properties/store/mod.rs"]
 mod store;
 
 use proptest::prelude::{any, prop, proptest};

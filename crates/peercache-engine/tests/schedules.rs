@@ -49,8 +49,8 @@ fn run(scheduler: impl Scheduler + 'static, program: impl Fn() + Send + Sync + '
 /// A store with so many shards.
 fn store(shards: u64) -> Arc<Store> {
     let item_bytes_max = 64 * 1024;
-    // A shard for eight of the largest items.
-    let memory_bytes = NonZeroU64::new(shards * 8 * item_bytes_max).expect("it has room");
+    // A shard for four of the largest items.
+    let memory_bytes = NonZeroU64::new(shards * 4 * item_bytes_max).expect("it has room");
     let (item_bytes_max, when_full) = (item_bytes_max as usize, WhenFull::Evict);
     let options = Options { memory_bytes, item_bytes_max, when_full, versions: Versions::Kept };
     Arc::new(Store::new(options, NOW))

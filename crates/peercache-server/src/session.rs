@@ -9,7 +9,7 @@ use crate::engine::Engine;
 use crate::execute::{self, Done, Progress};
 use crate::login::{self, FAILURES_MAX, Login, NOT_ADMITTED};
 use crate::upload::{self, Upload};
-use peercache_core::protocol::memcached::request::{Decoded, Limits, MetaLetters, Reason, VALUE_END, decode};
+use peercache_core::protocol::memcached::request::{Decoded, Edition, Limits, Reason, VALUE_END, decode};
 use peercache_core::protocol::memcached::response;
 use peercache_engine::Now;
 use std::sync::atomic::Ordering::Relaxed;
@@ -218,7 +218,7 @@ impl Session {
 }
 
 fn limits(engine: &Engine) -> Limits {
-    Limits { value_bytes_max: engine.options.item_bytes_max, letters: MetaLetters::Current }
+    Limits { value_bytes_max: engine.options.item_bytes_max, edition: Edition::Current }
 }
 
 /// What one request did to the turn.

@@ -71,8 +71,13 @@ impl Numbering {
 }
 
 /// Items, and what finds them.
+///
+/// The fields stay in this order: what every read counts then lies in the cache line of the lock before it,
+/// which a thread has to fetch anyhow.
 #[derive(Debug)]
+#[repr(C)]
 pub(crate) struct Shard {
+    pub(crate) counters: CounterValues,
     log: Log,
     table: Table,
     /// Keys that have gone.
@@ -86,7 +91,6 @@ pub(crate) struct Shard {
     numbering: Option<Numbering>,
     /// The second in which everything goes, if one was chosen.
     flush: Death,
-    pub(crate) counters: CounterValues,
     /// The same of each size class.
     pub(crate) classes: Classes,
 }

@@ -33,10 +33,10 @@ pub use read::{Hit, Lease, Read, Recache};
 pub use write::{Put, Stored, Written};
 
 /// The most shards, each with a lock of its own.
-const SHARDS_MAX: u64 = 64;
+const SHARDS_MAX: u64 = 128;
 
 /// A shard has room for at least so many of the largest items, so that one of them does not empty it.
-const LARGEST_ITEMS_PER_SHARD_MIN: u64 = 8;
+const LARGEST_ITEMS_PER_SHARD_MIN: u64 = 4;
 
 /// Versions of a new store begin so many further for each second, which is behind those that an earlier
 /// process can have given that did not run for days.
@@ -222,8 +222,8 @@ mod tests {
     fn shards_are_many_but_large_enough_for_the_largest_items() {
         let (mib, gib) = (1 << 20, 1 << 30);
         assert_eq!(shards(mib, 1 << 20), 1);
-        assert_eq!(shards(64 * mib, 1 << 20), 8);
-        assert_eq!(shards(64 * mib, 1 << 10), 64);
-        assert_eq!(shards(100 * gib, 1 << 20), 64);
+        assert_eq!(shards(64 * mib, 1 << 20), 16);
+        assert_eq!(shards(8 * mib, 1 << 10), 32);
+        assert_eq!(shards(100 * gib, 1 << 20), 128);
     }
 }

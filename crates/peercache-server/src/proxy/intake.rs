@@ -10,7 +10,7 @@ use super::op::Op;
 use super::session::{IDLE_BYTES_MAX, Stage, Ticket};
 use super::{administration, meta};
 use peercache_core::protocol::memcached::request::{
-    Answer as Wanted, Decoded, Keys, Limits, MetaKey, MetaLetters, MetaRequest, Refused, Request, VALUE_END,
+    Answer as Wanted, Decoded, Edition, Keys, Limits, MetaKey, MetaRequest, Refused, Request, VALUE_END,
     Versions, decode,
 };
 use peercache_core::protocol::memcached::response;
@@ -80,7 +80,7 @@ impl Hub {
     fn take_in(&mut self, id: u32, input: &[u8]) -> usize {
         let (mut taken, is_changing) = (0, self.is_changing);
         let value_bytes_max = self.core.known.topology.policy().value_bytes_max;
-        let limits = Limits { value_bytes_max, letters: MetaLetters::Common };
+        let limits = Limits { value_bytes_max, edition: Edition::Common };
         loop {
             let (now, bytes_full) = (self.core.known.now, self.core.bytes_full());
             let Some(session) = self.session(id).filter(|session| session.is_heard()) else {

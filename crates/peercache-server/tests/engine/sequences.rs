@@ -1,7 +1,7 @@
 //! Sequences of operations, to which the engine answers as memcached does: made by chance here, and by the
 //! fuzzer `memcached`, whose corpus is replayed.
 
-#[path = "../../../../fuzz/properties/operations.rs"]
+#[path = "../../../../fuzz/properties/operations/mod.rs"]
 mod operations;
 
 #[path = "../../../../fuzz/properties/wording.rs"]

@@ -21,7 +21,7 @@ mod store;
 mod tests;
 
 pub use keys::Keys;
-pub use meta::{MetaFlags, MetaKey, MetaLetters, MetaRequest, MetaVerb, Placement};
+pub use meta::{MetaFlags, MetaKey, MetaRequest, MetaVerb, Placement};
 pub use store::BAD_CHUNK;
 
 /// The longest line, in bytes without its line feed (memcached's); a multiget may have
@@ -49,8 +49,17 @@ const BAD_EXPTIME: &str = "CLIENT_ERROR invalid exptime argument";
 pub struct Limits {
     /// The longest value that is worth reading, in bytes; a longer one is swallowed and refused.
     pub value_bytes_max: usize,
-    /// The flags that meta commands may have.
-    pub letters: MetaLetters,
+    /// Whose requests they are.
+    pub edition: Edition,
+}
+
+/// The memcached whose requests a decoder takes. Later ones have more flags, and other words for errors.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Edition {
+    /// 1.6.18: any memcached that may stand behind a proxy knows what it knows.
+    Common,
+    /// 1.6.45.
+    Current,
 }
 
 /// What the bytes at hand amount to.
@@ -443,7 +452,7 @@ fn unknown<'a>(line: &Line<'a>, limits: &Limits) -> Decoded<'a> {
         return Decoded::Close { answer, reason: Reason::Redis };
     }
     // Later memcacheds look at nothing that is so short.
-    let is_no_line = line.bytes < SHORTEST_LINE_BYTES && limits.letters == MetaLetters::Current;
+    let is_no_line = line.bytes < SHORTEST_LINE_BYTES && limits.edition == Edition::Current;
     line.refused(if is_no_line { BAD_FORMAT } else { ERROR })
 }
 

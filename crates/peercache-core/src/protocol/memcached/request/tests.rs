@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use alloc::{format, vec};
 use proptest::prelude::{Just, Strategy, any, prop, prop_assert_eq, prop_oneof, proptest};
 
-const LIMITS: Limits = Limits { value_bytes_max: 100, letters: MetaLetters::Common };
+const LIMITS: Limits = Limits { value_bytes_max: 100, edition: Edition::Common };
 
 /// What a server would do with a stream of bytes, in words.
 fn run(stream: &[u8], cuts: &[usize]) -> Vec<String> {

@@ -4,7 +4,7 @@
 //! is not, are memcached 1.6.18's; it takes every flag with every command and ignores those that mean nothing
 //! there. What a flag *does* is not decided here.
 
-use super::super::{BAD_FORMAT, words};
+use super::super::{BAD_FORMAT, Edition, words};
 use super::MetaKey;
 use crate::key::Key;
 use crate::protocol::memcached::number::{self, unsigned};
@@ -17,15 +17,6 @@ const OPAQUE_BYTES_MAX: usize = 32;
 
 /// memcached's answer to an argument that is not a number.
 const BAD_TOKEN: &str = "CLIENT_ERROR bad token in command line format";
-
-/// Which flags meta commands may have.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum MetaLetters {
-    /// Those of memcached 1.6.18: any memcached that may stand behind a proxy knows them.
-    Common,
-    /// Those of memcached 1.6.45.
-    Current,
-}
 
 /// Flags that stand in a line, separated by spaces. All of them were checked, and no letter is there twice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,7 +40,7 @@ impl<'a> MetaFlags<'a> {
         text: &'a [u8],
         words_before: usize,
         key: Key<'_>,
-        letters: MetaLetters,
+        edition: Edition,
     ) -> Result<Self, Bad> {
         let (mut seen, mut wrong) = (Letters::default(), None);
         let (mut words, mut refused) = (words_before, None);
@@ -62,7 +53,7 @@ impl<'a> MetaFlags<'a> {
                 continue;
             }
             // Like memcached: a wrong letter ends it, of several wrong arguments the last one is told.
-            match check_word(word, seen, key, letters) {
+            match check_word(word, seen, key, edition) {
                 Checked::Fine => {}
                 Checked::Wrong(words) => wrong = Some(words),
                 Checked::WrongWithoutWords => wrong = wrong.or(Some(BAD_FORMAT)),
@@ -209,12 +200,12 @@ enum Checked {
     Refused(&'static str),
 }
 
-fn check_word(word: &[u8], seen: Letters, key: Key<'_>, letters: MetaLetters) -> Checked {
+fn check_word(word: &[u8], seen: Letters, key: Key<'_>, edition: Edition) -> Checked {
     let (letter, argument) = (word[0], &word[1..]);
     if letter >= 127 || seen.has(letter) {
         return Checked::Refused("CLIENT_ERROR duplicate flag");
     }
-    let is_known = is_known(letter) || (letters == MetaLetters::Current && is_newer(letter));
+    let is_known = is_known(letter) || (edition == Edition::Current && is_newer(letter));
     if !is_known {
         return Checked::Refused("CLIENT_ERROR invalid flag");
     }

@@ -7,7 +7,9 @@
 //! Unlike memcached, a body behind a refused line is never executed, see [`super`].
 
 use super::store::{self, Announced, Length};
-use super::{Answer, BAD_FORMAT, CountVerb, Decoded, ERROR, Limits, Line, Request, StoreVerb, words};
+use super::{
+    Answer, BAD_FORMAT, CountVerb, Decoded, ERROR, Edition, Limits, Line, Request, StoreVerb, words,
+};
 use crate::key::Key;
 
 mod flags;
@@ -16,7 +18,7 @@ mod key;
 #[cfg(test)]
 mod tests;
 
-pub use flags::{MetaFlags, MetaLetters};
+pub use flags::MetaFlags;
 pub use key::{MetaKey, Placement};
 
 use flags::Bad;
@@ -107,7 +109,7 @@ pub(super) fn decode<'a>(line: &Line<'a>, verb: MetaVerb, limits: &Limits) -> De
     if words.count() == 1 {
         return line.refused(ERROR);
     }
-    match parts(line, words.at(1), verb, limits.letters) {
+    match parts(line, words.at(1), verb, limits.edition) {
         Ok((key, flags)) => line.request(Request::Meta(MetaRequest { verb, key, flags, value: b"" })),
         Err(answer) => line.refused(answer),
     }
@@ -120,7 +122,7 @@ pub(super) fn decode_set<'a>(line: &Line<'a>, behind: &'a [u8], limits: &Limits)
         return line.refused(ERROR);
     }
     let verb = MetaVerb::Set;
-    let parts = parts(line, words.at(1), verb, limits.letters);
+    let parts = parts(line, words.at(1), verb, limits.edition);
     let body_bytes = match store::body_length(words.at(2)) {
         Length::Known(bytes) => bytes,
         Length::Negative => return line.refused(BAD_FORMAT),
@@ -140,12 +142,12 @@ fn parts<'a>(
     line: &Line<'a>,
     key: &'a [u8],
     verb: MetaVerb,
-    letters: MetaLetters,
+    edition: Edition,
 ) -> Result<(MetaKey<'a>, MetaFlags<'a>), &'static str> {
     let text = Key::new(key).map_err(|_| BAD_FORMAT)?;
     let words_before = if verb == MetaVerb::Set { 3 } else { 2 };
     let behind = words::behind(line.text, words_before);
-    let flags = match MetaFlags::check(behind, words_before, text, letters) {
+    let flags = match MetaFlags::check(behind, words_before, text, edition) {
         Ok(flags) => flags,
         Err(Bad::TooMany) => return Err(verb.too_many()),
         Err(Bad::Flag(said)) => return Err(verb.wrong_flag(said)),

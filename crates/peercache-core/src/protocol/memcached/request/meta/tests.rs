@@ -2,13 +2,13 @@
 
 use crate::key::Key;
 use crate::protocol::memcached::request::{
-    CountVerb, Decoded, Limits, MetaKey, MetaLetters, MetaRequest, MetaVerb, Reason, Refused, Request,
-    StoreVerb, decode,
+    CountVerb, Decoded, Edition, Limits, MetaKey, MetaRequest, MetaVerb, Reason, Refused, Request, StoreVerb,
+    decode,
 };
 use alloc::format;
 use alloc::vec::Vec;
 
-const LIMITS: Limits = Limits { value_bytes_max: 100, letters: MetaLetters::Common };
+const LIMITS: Limits = Limits { value_bytes_max: 100, edition: Edition::Common };
 
 fn meta(line: &[u8]) -> MetaRequest<'_> {
     match decode(line, &LIMITS) {

@@ -4,15 +4,14 @@
 //! Where there is none, an item may be missing, which the model then forgets; what is there is as the model
 //! has it, to the last mark, and the memory is within its limit, but for what one item can add to it.
 
-use super::model::{Entry, Lease, Marks, Model, Shown, Tally};
-use super::operations::{
-    Counting, Deed, Deleting, Exptime, ITEM_BYTES_MAX, Key, Operation, Reading, Storing, Verb, Wording,
-    operations,
-};
-use peercache_core::protocol::memcached::request::StoreVerb;
+mod calls;
+
+use super::model::{Model, Shown, Tally};
+use super::operations::{Deed, Exptime, ITEM_BYTES_MAX, Key, Operation, operations};
+use calls::entry;
 use peercache_engine::{
-    Count, Counted, Cursor, Delete, Deleted, Item, Now, Options, Parcel, Put, Read, Recache, Store, Stored,
-    Versions, WhenFull,
+    Count, Counted, Cursor, Delete, Deleted, Now, Options, Parcel, Put, Read, Store, Stored, Versions,
+    WhenFull,
 };
 use std::collections::HashMap;
 use std::num::NonZeroU64;
@@ -126,17 +125,17 @@ impl Trial {
         let packed = operation.wording.is_packed;
         match &operation.deed {
             Deed::Store(storing) => {
-                self.store_value(&name, &put(storing, version, &operation.wording), parcel);
+                self.store_value(&name, &calls::put(storing, version, &operation.wording), parcel);
             }
             Deed::Get { more, touch } => self.get(operation.key, *more, *touch),
-            Deed::Read(reading) => self.read(&name, &read(reading, packed)),
+            Deed::Read(reading) => self.read(&name, &calls::read(reading, packed)),
             Deed::Touch(exptime) => {
                 let read = Read { touch: Some(exptime.at(START_S)), ..Read::default() };
                 let said = self.store.touch(&name, exptime.at(START_S), self.now());
                 assert_eq!(said, self.model.read(&name, &read, 0).is_some());
             }
-            Deed::Delete(deleting) => self.delete(&name, &delete(deleting, version)),
-            Deed::Count(counting) => self.count(&name, &count(counting, version, packed)),
+            Deed::Delete(deleting) => self.delete(&name, &calls::delete(deleting, version)),
+            Deed::Count(counting) => self.count(&name, &calls::count(counting, version, packed)),
             Deed::Inspect => {}
             Deed::Flush(exptime) => {
                 self.store.flush_all(exptime.at(START_S), self.now());
@@ -329,87 +328,8 @@ impl Trial {
     }
 }
 
-/// What the store shows of an item.
-fn entry(item: &Item<'_>, now: Now) -> Entry {
-    Entry {
-        value: item.value().to_vec(),
-        flags: item.flags(),
-        version: item.version(),
-        dies_at_s: item.death().unix_s(),
-        used_at_s: now.unix_s - item.idle_s(now),
-        marks: Marks {
-            fetched: item.was_fetched(),
-            stale: item.is_stale(),
-            lease: if item.is_leased() { Lease::Taken } else { Lease::Free },
-            packed: item.has_packed_key(),
-        },
-    }
-}
-
 /// As `assert_eq`, without writing values of pages.
 fn same<T: PartialEq + std::fmt::Debug>(said: &T, expected: &T) {
     let short = |all: &T| format!("{all:?}").chars().take(600).collect::<String>();
     assert!(said == expected, "\nsaid     {}\nexpected {}", short(said), short(expected));
-}
-
-fn put<'a>(storing: &'a Storing, version: Option<u64>, wording: &Wording) -> Put<'a> {
-    let number = version.unwrap_or(0);
-    let verb = match storing.verb {
-        Verb::Set => StoreVerb::Set,
-        Verb::Add => StoreVerb::Add,
-        Verb::Replace => StoreVerb::Replace,
-        Verb::Append => StoreVerb::Append,
-        Verb::Prepend => StoreVerb::Prepend,
-        Verb::Cas(_) => StoreVerb::Cas(number),
-    };
-    Put {
-        verb,
-        flags: storing.flags,
-        exptime: storing.exptime.at(START_S),
-        value: &storing.value,
-        compare: storing.compare.map(|_| number),
-        vivify: storing.vivify.map(|exptime| exptime.at(START_S)),
-        takes_stale: storing.takes_stale,
-        version: storing.version,
-        forgets: wording.is_meta || verb == StoreVerb::Set,
-        packed_key: wording.is_packed,
-    }
-}
-
-fn read(reading: &Reading, packed_key: bool) -> Read {
-    let at = |exptime: Exptime| exptime.at(START_S);
-    let recache = |exptime| Recache { exptime: at(exptime), after_touch: reading.after_touch };
-    Read {
-        touch: reading.touch.map(at),
-        peeks: reading.peeks,
-        lease: Some(peercache_engine::Lease {
-            vivify: reading.vivify.map(at),
-            recache: reading.recache.map(recache),
-            version: reading.version,
-            packed_key,
-        }),
-    }
-}
-
-fn delete(deleting: &Deleting, version: Option<u64>) -> Delete {
-    Delete {
-        compare: version,
-        marks_stale: deleting.marks_stale,
-        keeps_key: deleting.keeps_key,
-        touch: deleting.touch.map(|exptime| exptime.at(START_S)),
-        flags: deleting.flags,
-        version: deleting.version,
-    }
-}
-
-fn count(counting: &Counting, version: Option<u64>, packed_key: bool) -> Count {
-    Count {
-        verb: counting.verb,
-        delta: counting.delta,
-        compare: version,
-        vivify: counting.vivify.map(|(number, exptime)| (number, exptime.at(START_S))),
-        touch: counting.touch.map(|exptime| exptime.at(START_S)),
-        version: counting.version,
-        packed_key,
-    }
 }

@@ -5,45 +5,23 @@
 //! moves. An entry is five bytes, a byte of the hash and a place, so a look-up mostly meets one line of the
 //! table and the item itself.
 
-use crate::memory::Place;
+mod buckets;
 
-/// The entries of a bucket: with 5 bytes each and a link they fill the 64 bytes of a cache line.
-const BUCKET_ENTRIES: usize = 12;
+use crate::memory::Place;
+use buckets::{BUCKET_ENTRIES, Bucket, Buckets, NO_BUCKET};
 
 /// How many entries a bucket has on average before the table grows. Buckets that are not split yet have up
 /// to twice as many as the others, so more would spill often.
 const ENTRIES_PER_BUCKET: usize = 7;
 
-/// Buckets are allocated so many at a time, a page's worth.
-const BLOCK_BUCKETS: usize = 64;
-
-/// No spill-over bucket.
-const NO_BUCKET: u32 = u32::MAX;
-
-/// Up to twelve entries whose hashes end in the same bits.
-#[derive(Debug, Clone, Copy)]
-#[repr(align(64))]
-struct Bucket {
-    places: [Place; BUCKET_ENTRIES],
-    tags: [u8; BUCKET_ENTRIES],
-    /// Where it goes on, for want of room.
-    spill: u32,
-}
-
-impl Bucket {
-    const EMPTY: Self =
-        Self { places: [Place::NONE; BUCKET_ENTRIES], tags: [0; BUCKET_ENTRIES], spill: NO_BUCKET };
-}
-
 /// Places of items, by the hashes of their keys.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Table {
-    blocks: Vec<Box<[Bucket]>>,
-    buckets: usize,
+    line: Buckets,
     /// All hashes below `split` use one bit more than `bits`.
     bits: u32,
     split: usize,
-    spills: Vec<Bucket>,
+    spills: Buckets,
     spills_free: Vec<u32>,
     len: usize,
 }
@@ -57,16 +35,8 @@ enum At {
 
 impl Table {
     pub(crate) fn new() -> Self {
-        let mut table = Self {
-            blocks: Vec::new(),
-            buckets: 0,
-            bits: 0,
-            split: 0,
-            spills: Vec::new(),
-            spills_free: Vec::new(),
-            len: 0,
-        };
-        table.push_bucket();
+        let mut table = Self::default();
+        table.line.push();
         table
     }
 
@@ -77,13 +47,12 @@ impl Table {
 
     /// How many buckets there are, for whoever walks over all of them.
     pub(crate) fn buckets(&self) -> usize {
-        self.buckets
+        self.line.len()
     }
 
     /// The bytes that it takes.
     pub(crate) fn bytes(&self) -> usize {
-        let buckets = self.blocks.len() * BLOCK_BUCKETS + self.spills.capacity();
-        buckets * size_of::<Bucket>() + self.spills_free.capacity() * size_of::<u32>()
+        self.line.bytes() + self.spills.bytes() + self.spills_free.capacity() * size_of::<u32>()
     }
 
     /// The place of the entry with this hash for which `is_it` says so.
@@ -109,7 +78,7 @@ impl Table {
     pub(crate) fn insert(&mut self, hash: u64, place: Place, hash_of: impl Fn(Place) -> u64) {
         self.add(self.line(hash), tag(hash), place);
         self.len += 1;
-        if self.len > self.buckets * ENTRIES_PER_BUCKET {
+        if self.len > self.line.len() * ENTRIES_PER_BUCKET {
             self.grow(hash_of);
         }
     }
@@ -151,14 +120,14 @@ impl Table {
     #[inline]
     fn bucket(&self, at: At) -> &Bucket {
         match at {
-            At::Line(line) => &self.blocks[line / BLOCK_BUCKETS][line % BLOCK_BUCKETS],
+            At::Line(line) => &self.line[line],
             At::Spill(spill) => &self.spills[spill as usize],
         }
     }
 
     fn bucket_mut(&mut self, at: At) -> &mut Bucket {
         match at {
-            At::Line(line) => &mut self.blocks[line / BLOCK_BUCKETS][line % BLOCK_BUCKETS],
+            At::Line(line) => &mut self.line[line],
             At::Spill(spill) => &mut self.spills[spill as usize],
         }
     }
@@ -201,8 +170,7 @@ impl Table {
         if let Some(spill) = self.spills_free.pop() {
             return spill;
         }
-        self.spills.push(Bucket::EMPTY);
-        (self.spills.len() - 1) as u32
+        self.spills.push() as u32
     }
 
     /// Takes one entry out. What has spilled over comes nearer, so that emptied buckets are free again.
@@ -234,7 +202,7 @@ impl Table {
     /// Splits the next bucket in line in two.
     fn grow(&mut self, hash_of: impl Fn(Place) -> u64) {
         let from = self.split;
-        self.push_bucket();
+        self.line.push();
         let mut moved = Vec::with_capacity(2 * BUCKET_ENTRIES);
         let mut at = At::Line(from);
         loop {
@@ -256,13 +224,6 @@ impl Table {
         for (tag, place) in moved {
             self.add(self.line(hash_of(place)), tag, place);
         }
-    }
-
-    fn push_bucket(&mut self) {
-        if self.buckets == self.blocks.len() * BLOCK_BUCKETS {
-            self.blocks.push(vec![Bucket::EMPTY; BLOCK_BUCKETS].into_boxed_slice());
-        }
-        self.buckets += 1;
     }
 }
 
@@ -287,11 +248,6 @@ mod tests {
 
     fn place(number: u32) -> Place {
         Place::new(number, 0)
-    }
-
-    #[test]
-    fn a_bucket_is_a_cache_line() {
-        assert_eq!(size_of::<Bucket>(), 64);
     }
 
     #[test]
