@@ -169,3 +169,30 @@ fn a_value_that_is_too_large_takes_the_old_one_with_it_only_where_that_is_asked_
     assert!(!has(&store, "key"));
     assert_eq!(store.counters().store_too_large, 2, "each is counted once");
 }
+
+#[test]
+fn a_lower_limit_is_kept_to_while_large_values_are_coming() {
+    let store = store_of(64 * MIB, WhenFull::Evict);
+    let half = vec![b'v'; 500_000];
+    let keys: Vec<String> = (0..40).map(|n| format!("key-{n}")).collect();
+    let parcels: Vec<_> = keys
+        .iter()
+        .map(|key| {
+            assert!(set(&store, key, b"old"));
+            let mut parcel = store.open(key.as_bytes(), 2 * half.len(), NOW);
+            store.append(&mut parcel, &half, NOW);
+            parcel
+        })
+        .collect();
+    store.set_memory_bytes(NonZeroU64::new(16 * MIB).expect("not 0"), NOW);
+    let counters = store.counters();
+    assert!(counters.held_bytes <= counters.limit_maxbytes, "{counters:?}");
+    for (key, mut parcel) in keys.iter().zip(parcels) {
+        store.append(&mut parcel, &half, NOW);
+        let stored = store.deliver(key.as_bytes(), &Put::classic(StoreVerb::Set, 0, 0, b""), parcel, NOW);
+        assert!(matches!(stored, Stored::Stored(_) | Stored::OutOfMemory), "{stored:?}");
+        assert_eq!(has(&store, key), stored != Stored::OutOfMemory, "{key}");
+    }
+    assert!(store.counters().store_no_memory > 0, "some were lost");
+    assert!(set(&store, "new", b"v"), "and what they took is free");
+}

@@ -1,5 +1,6 @@
 //! Items whose values come in pieces: each is written into a segment of its own that is in no queue, so
-//! nobody finds it and nobody is asked to let it go, until it is whole.
+//! nobody finds it and nobody is asked to let it go, until it is whole. It can be lost, where the memory
+//! becomes less than what such items have taken.
 
 use super::item::Header;
 use super::log::Log;
@@ -38,6 +39,18 @@ impl Log {
         self.complete(id, header);
         self.set_header(place, header);
         place
+    }
+
+    /// Takes back the memory of all items that were begun, which are lost; says whether there was any.
+    pub(crate) fn lose_apart(&mut self) -> bool {
+        let begun: Vec<u32> = self.segments.apart().filter(|&id| !self.is_lost(id)).collect();
+        begun.iter().for_each(|&id| self.free_pages(id));
+        !begun.is_empty()
+    }
+
+    /// Whether an item that was begun is lost. It can only be abandoned then.
+    pub(crate) fn is_lost(&self, id: u32) -> bool {
+        self.segments.get(id).pages == 0
     }
 
     /// Forgets an item that was begun.

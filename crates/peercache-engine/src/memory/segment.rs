@@ -112,6 +112,11 @@ impl Segments {
         self.slab.insert(Segment { is_apart: true, ..Segment::new(Queue::Small) }) as u32
     }
 
+    /// The segments in no queue.
+    pub(super) fn apart(&self) -> impl Iterator<Item = u32> + '_ {
+        self.slab.iter().filter(|(_, segment)| segment.is_apart).map(|(id, _)| id as u32)
+    }
+
     /// Takes a segment out of its queue, if it is in one, and forgets it. It must have no pages.
     pub(super) fn remove(&mut self, id: u32) {
         if !self.get(id).is_apart {

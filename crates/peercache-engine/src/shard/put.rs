@@ -68,13 +68,19 @@ impl Shard {
 
     /// Takes the next piece of a value; says whether there was room for it. If not, all of it is gone.
     pub(crate) fn append(&mut self, coming: u32, piece: &[u8], now: Now) -> bool {
-        let has_room = self.make_room(piece.len(), now) != Made::Nothing;
+        let has_room = !self.log.is_lost(coming) && self.make_room(piece.len(), now) != Made::Nothing;
         if has_room {
             self.log.append_piece(coming, piece);
         } else {
             self.log.abandon(coming);
         }
         has_room
+    }
+
+    /// Whether a value that has come is lost: the memory became less than what was coming. It can only be
+    /// [abandoned](Self::abandon) then.
+    pub(crate) fn is_lost(&self, coming: u32) -> bool {
+        self.log.is_lost(coming)
     }
 
     /// A value that has come whole.

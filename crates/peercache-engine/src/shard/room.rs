@@ -113,11 +113,11 @@ impl Shard {
         while self.log.pages().held() > self.pages_max() && self.log.give_back() {}
     }
 
-    /// Changes the limit. A lower one is kept to before this returns.
+    /// Changes the limit. A lower one is kept to before this returns, at the cost of what is coming if need be.
     pub(crate) fn set_bytes_max(&mut self, bytes_max: usize, now: Now) {
         self.room.bytes_max = bytes_max;
         self.keep_to_limit();
-        while self.log.pages().held() > self.pages_max() && self.evict(true, now) {
+        while self.log.pages().held() > self.pages_max() && (self.evict(true, now) || self.log.lose_apart()) {
             self.keep_to_limit();
         }
     }

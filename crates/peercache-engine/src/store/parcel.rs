@@ -1,8 +1,8 @@
 //! Values that come in pieces: written into the store as they come, so that nothing has to hold them beside
 //! it.
 //!
-//! A value on its way takes room from others like any item, and cannot be made to go. Nobody finds it before
-//! it is [delivered](Store::deliver).
+//! A value on its way takes room from others like any item, and is made to go only where the memory becomes
+//! less than that. Nobody finds it before it is [delivered](Store::deliver).
 
 use super::Store;
 use crate::time::Now;

@@ -139,6 +139,10 @@ impl Store {
         }
         let (mut shard, key) = self.shard(key, now);
         let Some(coming) = parcel.coming else { return no_room(&mut shard, key, put, value_bytes, now) };
+        if shard.is_lost(coming) {
+            shard.abandon(coming);
+            return no_room(&mut shard, key, put, value_bytes, now);
+        }
         match self.judge(&mut shard, key, put, Body::Coming(coming), now) {
             Judged::Alone(write) => {
                 shard.adopt(key, write, coming, now);
