@@ -196,6 +196,8 @@ impl Trial {
             None => self.store.store(name, put, self.now()),
             Some(mut parcel) => {
                 self.store.append(&mut parcel, &put.value[put.value.len() / 2..], self.now());
+                // That may have needed the room of what has this key.
+                self.forgive(name);
                 self.store.deliver(name, &Put { value: b"", ..*put }, parcel, self.now())
             }
         };

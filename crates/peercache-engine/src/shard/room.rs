@@ -113,7 +113,7 @@ impl Shard {
         while self.log.pages().held() > self.pages_max() && self.log.give_back() {}
     }
 
-    /// Changes the limit. A lower one is kept to before this returns, at the cost of what is coming if need be.
+    /// Changes the limit. A lower one is kept to before this returns, and values that are coming may be lost.
     pub(crate) fn set_bytes_max(&mut self, bytes_max: usize, now: Now) {
         self.room.bytes_max = bytes_max;
         self.keep_to_limit();
