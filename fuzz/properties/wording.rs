@@ -11,7 +11,7 @@ use peercache_core::protocol::memcached::request::CountVerb;
 /// The flags that ask to be told something, and hints that mean nothing to a daemon.
 const LETTERS: [&str; 11] = ["k", "Oc12", "c", "t", "v", "f", "s", "h", "l", "L5", "P5"];
 
-/// So many of them are asked at once: a line has 19 words at most.
+/// So many of them are asked at once: a line has 19 words at most, in 1.6.45 20.
 const LETTERS_MAX: usize = 8;
 
 /// Which memcached is talked to.

@@ -10,7 +10,12 @@ use crate::key::Key;
 use crate::protocol::memcached::number::{self, unsigned};
 
 /// The most words a meta command's line may have, its verb and key included: memcached's limit of tokens.
-const WORDS_MAX: usize = 19;
+const fn words_max(edition: Edition) -> usize {
+    match edition {
+        Edition::Common => 19,
+        Edition::Current => 20,
+    }
+}
 
 /// The longest `O` with its argument, in bytes.
 const OPAQUE_BYTES_MAX: usize = 32;
@@ -28,7 +33,7 @@ pub struct MetaFlags<'a> {
 /// What is wrong with flags.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Bad {
-    /// There are more than [`WORDS_MAX`] allows.
+    /// There are more than a line may have.
     TooMany,
     /// One of them; the answer to it.
     Flag(&'static str),
@@ -46,7 +51,7 @@ impl<'a> MetaFlags<'a> {
         let (mut words, mut refused) = (words_before, None);
         for word in words::split(text) {
             words += 1;
-            if words > WORDS_MAX {
+            if words > words_max(edition) {
                 return Err(Bad::TooMany);
             }
             if refused.is_some() {
