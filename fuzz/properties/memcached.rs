@@ -9,7 +9,7 @@ use super::wording::{Knowledge, Listener, inspect, remove, say, unpacked};
 use peercache_engine::Now;
 use peercache_server::{Engine, Options, Session, Step};
 use std::collections::HashMap;
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -76,7 +76,11 @@ impl Memcached {
         self.stream.write_all(&[requests, MARK].concat()).expect("memcached takes requests");
         let mut buffer = [0; 64 * 1024];
         while !answers.ends_with(MARKED) {
-            let read = self.stream.read(&mut buffer).expect("memcached answers");
+            let read = match self.stream.read(&mut buffer) {
+                // By the fuzzer's alarm.
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                read => read.expect("memcached answers"),
+            };
             assert!(read > 0, "memcached closed the connection after {}", short(requests));
             answers.extend_from_slice(&buffer[..read]);
         }

@@ -10,6 +10,7 @@ use crate::replication::{
     Positions, ReadGather, Step, Verdict, WriteAllGather,
 };
 use crate::ring::{PeerIndex, ReplicaSet};
+use crate::spec::ReadPolicy;
 use crate::topology::Topology;
 
 /// How a request goes about its replicas.
@@ -37,57 +38,98 @@ pub struct Plan {
     pub first: Step,
 }
 
-/// Plans a request for `key`. None if the network has no peers.
+/// Plans a request for `key`, which is the `nth` of whoever asks: where reads are spread, that says with
+/// which copy this one begins. None if the network has no peers.
 #[must_use]
-pub fn plan(topology: &Topology, key: Key<'_>, mode: Mode) -> Option<Plan> {
-    plan_named(topology, key.as_bytes(), mode)
+pub fn plan(topology: &Topology, key: Key<'_>, mode: Mode, nth: u32) -> Option<Plan> {
+    plan_named(topology, key.as_bytes(), mode, nth)
 }
 
 /// As [`plan_named`], for one of the many keys of one request: only what a read needs, and nobody asked yet.
 #[must_use]
 #[inline]
-pub fn plan_reading(topology: &Topology, name: &[u8], mode: Mode) -> Option<(ReplicaSet, ReadGather)> {
+pub fn plan_reading(
+    topology: &Topology,
+    name: &[u8],
+    mode: Mode,
+    nth: u32,
+) -> Option<(ReplicaSet, ReadGather)> {
     let set = topology.ring()?.replicas_of(name, topology.replication());
-    let read = if mode == Mode::Fetch { fetch(topology, &set) } else { read(topology, &set) };
+    let read = if mode == Mode::Fetch { fetch(topology, &set) } else { read(topology, &set, nth) };
     Some((set, read))
 }
 
 /// As [`plan`], for an item that `name` stands for: a key's bytes, or what its base64 decodes to.
 #[must_use]
 #[inline]
-pub fn plan_named(topology: &Topology, name: &[u8], mode: Mode) -> Option<Plan> {
+pub fn plan_named(topology: &Topology, name: &[u8], mode: Mode, nth: u32) -> Option<Plan> {
     let set = topology.ring()?.replicas_of(name, topology.replication());
     Some(match mode {
-        Mode::Read => plan_read(topology, set),
+        Mode::Read => plan_read(topology, set, nth),
         Mode::Fetch => plan_fetch(topology, set),
         Mode::WriteAll => plan_write(topology, set),
         Mode::LeaderThen(follow) => plan_leader(topology, set, follow),
     })
 }
 
-fn plan_read(topology: &Topology, set: ReplicaSet) -> Plan {
-    let mut read = read(topology, &set);
+fn plan_read(topology: &Topology, set: ReplicaSet, nth: u32) -> Plan {
+    let mut read = read(topology, &set, nth);
     let first = read.begin();
     Plan { set, gather: Gather::Read(read), first }
 }
 
 #[inline]
-fn read(topology: &Topology, set: &ReplicaSet) -> ReadGather {
+fn read(topology: &Topology, set: &ReplicaSet, nth: u32) -> ReadGather {
+    let (first, last, warming) = readers(topology, set);
+    let start = if is_spread(topology) { spread(nth, set.as_slice().len()) } else { 0 };
+    ReadGather::new(first, last, warming).starting_at(start)
+}
+
+/// The replicas with which a `get` that is planned now may begin.
+#[must_use]
+pub fn read_first(topology: &Topology, set: &ReplicaSet) -> Positions {
+    let (first, last, _) = readers(topology, set);
+    match first.lowest().or(last.lowest()) {
+        Some(_) if is_spread(topology) && !first.is_empty() => first,
+        Some(position) => Positions::only(position),
+        None => Positions::NONE,
+    }
+}
+
+fn is_spread(topology: &Topology) -> bool {
+    topology.policy().read == ReadPolicy::Spread
+}
+
+/// Who is read first, who is where those cannot say, and whose miss decides nothing.
+#[inline]
+fn readers(topology: &Topology, set: &ReplicaSet) -> (Positions, Positions, Positions) {
+    let is_spread = is_spread(topology);
     let (mut first, mut last, mut warming) = (Positions::NONE, Positions::NONE, Positions::NONE);
     for (position, state) in states(topology, set) {
         if !state.is_readable() {
             continue;
         }
+        let has_forgotten = state.has_forgotten();
+        if has_forgotten {
+            warming.insert(position);
+        }
         match state.phase() {
+            // Where anybody may be first, it is not one whose miss has to be passed on.
+            Phase::Up | Phase::Warming if is_spread && has_forgotten => last.insert(position),
             Phase::Up | Phase::Warming => first.insert(position),
             Phase::Suspect => last.insert(position),
             Phase::Down | Phase::Returning => {}
         }
-        if state.has_forgotten() {
-            warming.insert(position);
-        }
     }
-    ReadGather::new(first, last, warming)
+    (first, last, warming)
+}
+
+/// The position with which the `nth` request of somebody begins. Evenly often each of them, whatever else is
+/// asked regularly in between (multiples of the golden ratio, Weyl).
+fn spread(nth: u32, copies: usize) -> u8 {
+    let part = u64::from(nth.wrapping_mul(0x9e37_79b9));
+    // There are at most eight copies.
+    ((part * copies as u64) >> u32::BITS) as u8
 }
 
 fn plan_fetch(topology: &Topology, set: ReplicaSet) -> Plan {
@@ -232,6 +274,10 @@ mod tests {
     use alloc::vec::Vec;
 
     fn topology() -> Topology {
+        topology_with(Policy::default())
+    }
+
+    fn topology_with(policy: Policy) -> Topology {
         let peer = |id: &str| PeerSpec {
             id: id.parse::<PeerId>().unwrap(),
             address: ([127, 0, 0, 1], 1).into(),
@@ -246,7 +292,7 @@ mod tests {
             replication: Replication::new(2).unwrap(),
             vnodes: Vnodes::default(),
             hash: HashKind::Xxh3,
-            policy: Policy::default(),
+            policy,
         };
         Topology::build(&network).unwrap()
     }
@@ -265,28 +311,52 @@ mod tests {
     #[test]
     fn p20_a_peer_that_is_down_or_may_miss_writes_is_not_read() {
         let topology = topology();
-        let owner = plan(&topology, key(), Mode::Read).unwrap().set.owner();
+        let owner = plan(&topology, key(), Mode::Read, 0).unwrap().set.owner();
         topology.peer(owner).cell.observe(Event::Refused);
-        assert_eq!(asked(&plan(&topology, key(), Mode::Read).unwrap().first), [1]);
-        assert_eq!(asked(&plan(&topology, key(), Mode::WriteAll).unwrap().first), [1]);
+        assert_eq!(asked(&plan(&topology, key(), Mode::Read, 0).unwrap().first), [1]);
+        assert_eq!(asked(&plan(&topology, key(), Mode::WriteAll, 0).unwrap().first), [1]);
         topology.peer(owner).cell.observe(Event::Answered);
-        assert_eq!(asked(&plan(&topology, key(), Mode::Read).unwrap().first), [1], "it is returning");
-        assert_eq!(asked(&plan(&topology, key(), Mode::WriteAll).unwrap().first), [0, 1], "and takes writes");
+        assert_eq!(asked(&plan(&topology, key(), Mode::Read, 0).unwrap().first), [1], "it is returning");
+        assert_eq!(
+            asked(&plan(&topology, key(), Mode::WriteAll, 0).unwrap().first),
+            [0, 1],
+            "and takes writes"
+        );
     }
 
     #[test]
     fn p20_the_miss_of_a_peer_that_forgot_meanwhile_is_passed_on() {
         let topology = topology();
-        let Plan { set, mut gather, first } = plan(&topology, key(), Mode::Read).unwrap();
+        let Plan { set, mut gather, first } = plan(&topology, key(), Mode::Read, 0).unwrap();
         assert_eq!(asked(&first), [0]);
         topology.peer(set.owner()).cell.clear_readable();
         assert_eq!(asked(&observe(&topology, &set, &mut gather, 0, Outcome::Miss)), [1]);
     }
 
     #[test]
+    fn p20_spread_reads_begin_evenly_often_with_each_copy_and_go_on_with_the_others() {
+        let topology = topology_with(Policy { read: ReadPolicy::Spread, ..Policy::default() });
+        // Every third request of somebody is for this key.
+        let firsts =
+            (0..300).map(|nth| asked(&plan(&topology, key(), Mode::Read, nth * 3).unwrap().first)[0]);
+        assert!((140..=160).contains(&firsts.filter(|&first| first == 0).count()));
+        let from_1 = (0..).find(|&nth| spread(nth, 2) == 1).unwrap();
+        let Plan { set, mut gather, first } = plan(&topology, key(), Mode::Read, from_1).unwrap();
+        assert_eq!(asked(&first), [1]);
+        let next = observe(&topology, &set, &mut gather, 1, Outcome::Lost(Lost::NotSent));
+        assert_eq!(asked(&next), [0], "behind the last comes the owner");
+        assert_eq!(asked(&plan(&topology, key(), Mode::Fetch, from_1).unwrap().first), [0], "not for gets");
+        assert_eq!(read_first(&topology, &set).iter().collect::<Vec<_>>(), [0, 1]);
+        topology.peer(peer_at(&set, 1)).cell.observe(Event::TimedOut);
+        let first = plan(&topology, key(), Mode::Read, from_1).unwrap().first;
+        assert_eq!(asked(&first), [0], "a suspect comes last, wherever it begins");
+        assert_eq!(read_first(&topology, &set).iter().collect::<Vec<_>>(), [0]);
+    }
+
+    #[test]
     fn p10_settling_makes_unreadable_whoever_did_not_confirm() {
         let topology = topology();
-        let Plan { set, mut gather, .. } = plan(&topology, key(), Mode::WriteAll).unwrap();
+        let Plan { set, mut gather, .. } = plan(&topology, key(), Mode::WriteAll, 0).unwrap();
         gather.observe(1, Outcome::Done);
         let verdict = gather.expire();
         assert!(matches!(verdict.answer, Answer::Done { .. }));
@@ -300,7 +370,7 @@ mod tests {
     fn p11_what_is_acknowledged_is_held_until_it_is_recorded_and_what_is_not_is_not() {
         let topology = topology();
         topology.peers().iter().for_each(|peer| peer.cell.keep_ledger());
-        let Plan { set, mut gather, .. } = plan(&topology, key(), Mode::WriteAll).unwrap();
+        let Plan { set, mut gather, .. } = plan(&topology, key(), Mode::WriteAll, 0).unwrap();
         let ambiguous = gather.clone().expire();
         assert!(settle(&topology, &set, &ambiguous).unrecorded.is_empty(), "nothing is acknowledged");
         assert_eq!(topology.peer(set.owner()).cell.state().entry(), Entry::Wanted, "but recorded it is");
@@ -314,9 +384,9 @@ mod tests {
     #[test]
     fn p17_a_fetch_asks_the_leader_and_then_the_others() {
         let topology = topology();
-        let owner = plan(&topology, key(), Mode::Fetch).unwrap().set.owner();
+        let owner = plan(&topology, key(), Mode::Fetch, 0).unwrap().set.owner();
         topology.peer(owner).cell.observe(Event::TimedOut);
-        let Plan { set, mut gather, first } = plan(&topology, key(), Mode::Fetch).unwrap();
+        let Plan { set, mut gather, first } = plan(&topology, key(), Mode::Fetch, 0).unwrap();
         assert_eq!(asked(&first), [0], "suspicion moves no leader");
         let next = observe(&topology, &set, &mut gather, 0, Outcome::Lost(Lost::Ambiguous));
         assert_eq!(asked(&next), [1]);
@@ -325,10 +395,10 @@ mod tests {
     #[test]
     fn p15_a_peer_that_may_miss_writes_does_not_lead_and_still_follows() {
         let topology = topology();
-        let owner = plan(&topology, key(), Mode::Fetch).unwrap().set.owner();
+        let owner = plan(&topology, key(), Mode::Fetch, 0).unwrap().set.owner();
         topology.peer(owner).cell.clear_readable();
         let Plan { mut gather, first, .. } =
-            plan(&topology, key(), Mode::LeaderThen(Follow::Invalidate)).unwrap();
+            plan(&topology, key(), Mode::LeaderThen(Follow::Invalidate), 0).unwrap();
         assert_eq!(asked(&first), [1]);
         let followers: Positions = [0].into_iter().collect();
         assert_eq!(gather.observe(1, Outcome::Done), Step::Ask(followers, Ask::Invalidate));

@@ -24,6 +24,8 @@ pub enum Mutant {
     SettledLate,
     /// A write that nobody confirmed is acknowledged.
     AckUnconfirmed,
+    /// Reads that are to be spread all begin with the owner.
+    OwnerAlwaysFirst,
     /// A read gives up after the first lost attempt.
     FailoverSkipped,
     /// The miss of a warming peer is the answer.
@@ -95,6 +97,7 @@ pub const MUTANTS: &[Mutation] = &[
     Mutation { breaks: "P-17", mutant: Mutant::BareVersions },
     Mutation { breaks: "P-17", mutant: Mutant::LeaderRetried },
     Mutation { breaks: "P-18", mutant: Mutant::FlushUnsettled },
+    Mutation { breaks: "P-20", mutant: Mutant::OwnerAlwaysFirst },
     Mutation { breaks: "P-20", mutant: Mutant::FailoverSkipped },
     Mutation { breaks: "P-20", mutant: Mutant::WarmingMissDecides },
     Mutation { breaks: "P-20", mutant: Mutant::MissDoubted },

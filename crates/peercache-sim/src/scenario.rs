@@ -1,7 +1,7 @@
 //! The kinds of runs: how many of what, and what may break.
 
 use crate::faults::Trouble;
-use peercache_core::spec::OnDown;
+use peercache_core::spec::{OnDown, ReadPolicy};
 use std::time::Duration;
 
 /// Which peers may be troubled.
@@ -49,6 +49,7 @@ pub struct Scenario {
     /// begins.
     pub(crate) doubted_percent: u64,
     pub(crate) on_down: OnDown,
+    pub(crate) read: ReadPolicy,
     /// Of a hundred values, how many each peer refuses.
     pub(crate) refusals_percent: u64,
     /// Bytes that a connection holds unread.
@@ -85,6 +86,7 @@ const PLAIN: Scenario = Scenario {
     troubles: ALL_TROUBLES,
     doubted_percent: 0,
     on_down: OnDown::Error,
+    read: ReadPolicy::OwnerFirst,
     refusals_percent: 0,
     window: 64 * 1024,
     late_start: Duration::from_secs(2),
@@ -135,6 +137,15 @@ pub const SCENARIOS: &[Scenario] = &[
     },
     Scenario { name: "three processes", processes: 3, lanes: 1, ..PLAIN },
     Scenario { name: "doubtful beginnings", processes: 2, lanes: 1, doubted_percent: 30, ..PLAIN },
+    Scenario {
+        name: "reads of every copy",
+        replication: 3,
+        read: ReadPolicy::Spread,
+        processes: 2,
+        doubted_percent: 20,
+        commands: Commands::All,
+        ..PLAIN
+    },
     Scenario { name: "counters", keys: 1, counters: 2, commands: Commands::All, ..PLAIN },
     Scenario { name: "versions", peers: 2, keys: 2, commands: Commands::All, ..PLAIN },
     Scenario {

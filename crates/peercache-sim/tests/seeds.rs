@@ -49,6 +49,7 @@ scenarios! {
     refusals = "refusals",
     three_processes = "three processes",
     doubtful_beginnings = "doubtful beginnings",
+    reads_of_every_copy = "reads of every copy",
     counters = "counters",
     versions = "versions",
     one_key = "one key",

@@ -5,7 +5,6 @@ use crate::answer::Answer;
 use peercache_core::health::Phase;
 use peercache_core::key::Key;
 use peercache_core::protocol::memcached::command::Command;
-use peercache_core::replication::Step;
 use peercache_core::router::{self, Mode};
 use peercache_core::spec::PeerId;
 
@@ -18,7 +17,7 @@ pub struct Copy {
     pub phase: Phase,
     /// Whether it may be read.
     pub readable: bool,
-    /// Whether a read that began now would ask it first.
+    /// Whether a read that began now might ask it first.
     pub serves: bool,
     /// What it holds: none if it has no such key.
     pub item: Result<Option<ItemInfo>, PeerError>,
@@ -45,10 +44,7 @@ impl Client {
     pub async fn inspect(&self, key: &[u8]) -> Result<Vec<Copy>, super::ReadError> {
         let key = Key::new(key)?;
         let plan = self.plan(key, Mode::Read).ok_or(super::ReadError::NoPeers)?;
-        let serving = match &plan.first {
-            Step::Ask(positions, _) => positions.lowest(),
-            Step::Pending | Step::Settled(_) => None,
-        };
+        let serving = router::read_first(self.topology(), &plan.set);
         let copies = (0u8..).zip(plan.set.as_slice()).map(|(position, _)| {
             let peer = self.topology().peer(router::peer_at(&plan.set, position));
             async move {
@@ -58,7 +54,7 @@ impl Client {
                     peer: peer.spec.id.clone(),
                     phase: state.phase(),
                     readable: state.is_readable(),
-                    serves: serving == Some(position),
+                    serves: serving.contains(position),
                     item,
                 }
             }

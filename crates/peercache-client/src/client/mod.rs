@@ -25,6 +25,7 @@ use peercache_core::router::{self, Mode, Plan};
 use peercache_core::spec::{OnDown, PeerId};
 use peercache_core::topology::Topology;
 use request::Finished;
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
 
 pub use error::{PeerError, ReadError, Trouble, WriteError};
@@ -44,6 +45,8 @@ struct Links {
     /// The topology whose peers the links are counted by.
     topology: Arc<Topology>,
     links: Vec<OnceLock<Link>>,
+    /// How many requests were planned.
+    planned: AtomicU32,
 }
 
 /// A value as it was stored.
@@ -114,7 +117,7 @@ impl Client {
     pub fn over(network: Arc<Network>) -> Self {
         let topology = network.topology();
         let links = topology.peers().iter().map(|_| OnceLock::new()).collect();
-        Self { links: Arc::new(Links { network, topology, links }) }
+        Self { links: Arc::new(Links { network, topology, links, planned: AtomicU32::new(0) }) }
     }
 
     /// What this client shares with whoever heals its peers.
@@ -209,7 +212,7 @@ impl Client {
     }
 
     fn plan(&self, key: Key<'_>, mode: Mode) -> Option<Plan> {
-        router::plan(self.topology(), key, mode)
+        router::plan(self.topology(), key, mode, self.links.planned.fetch_add(1, Relaxed))
     }
 
     fn link(&self, index: usize) -> &Link {

@@ -3,7 +3,8 @@
 use crate::daemon::{Fleet, patient};
 use peercache_client::{ReadError, SetOptions, Ttl, WriteError};
 use peercache_core::protocol::Refusal;
-use peercache_core::spec::{OnDown, Policy};
+use peercache_core::spec::{OnDown, Policy, ReadPolicy};
+use std::collections::BTreeMap;
 
 #[tokio::test]
 async fn p14_a_write_is_on_every_replica_and_nowhere_else() {
@@ -84,6 +85,25 @@ async fn p20_many_keys_are_read_with_few_requests_in_order() {
     for (n, (key, value)) in keys.iter().zip(&values).enumerate() {
         let expected = (n % 2 == 0).then_some(&key[..]);
         assert_eq!(value.as_ref().map(|value| &value.data[..]), expected, "key {n}");
+    }
+}
+
+#[tokio::test]
+async fn p20_a_client_spreads_its_reads_where_that_is_wanted() {
+    let fleet = Fleet::start_with(3, 2, Policy { read: ReadPolicy::Spread, ..patient() }).await;
+    fleet.client.set(b"k", b"v", SetOptions::default()).await.unwrap();
+    let mut served = BTreeMap::new();
+    for _ in 0..50 {
+        let value = fleet.client.get(b"k").await.unwrap().unwrap();
+        let of_many = fleet.client.get_many(&[b"k", b"other"]).await.unwrap().swap_remove(0).unwrap();
+        for value in [value, of_many] {
+            *served.entry(value.from).or_insert(0) += 1;
+        }
+    }
+    let copies = fleet.client.inspect(b"k").await.unwrap();
+    assert_eq!(copies.len(), 2);
+    for copy in copies {
+        assert!(copy.serves && (40..=60).contains(&served[&copy.peer]), "{served:?}");
     }
 }
 

@@ -71,6 +71,13 @@ impl Positions {
         (self.0 != 0).then(|| self.0.trailing_zeros() as u8)
     }
 
+    /// The first from `position` on; behind the last comes the owner again.
+    #[must_use]
+    #[inline]
+    pub fn next_from(self, position: u8) -> Option<u8> {
+        Self(self.0 & (u8::MAX << position)).lowest().or(self.lowest())
+    }
+
     /// Each, from the owner on.
     #[inline]
     pub fn iter(self) -> impl Iterator<Item = u8> {

@@ -8,8 +8,9 @@ use super::{Answer, Ask, Outcome, Positions, Step, Verdict};
 /// Which replicas a read may ask, as the plan found them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct ReadGather {
-    /// To be asked first, from the owner on.
+    /// To be asked first, from [`Self::start`] on.
     first: Positions,
+    start: u8,
     /// To be asked when the first are used up: readable, but suspect.
     last: Positions,
     /// Those whose miss decides nothing.
@@ -23,7 +24,13 @@ impl ReadGather {
     /// A read that may ask `first` and then `last`.
     #[must_use]
     pub fn new(first: Positions, last: Positions, warming: Positions) -> Self {
-        Self { first, last, warming, asked: None, missed: false }
+        Self { first, start: 0, last, warming, asked: None, missed: false }
+    }
+
+    /// The same, beginning with the first of `first` that stands at `start` or behind it.
+    #[must_use]
+    pub fn starting_at(self, start: u8) -> Self {
+        Self { start, ..self }
     }
 
     /// Whom to ask first.
@@ -34,7 +41,7 @@ impl ReadGather {
     /// Whom to ask next, if there is anybody left.
     #[inline]
     pub fn ask_next(&mut self) -> Option<u8> {
-        let position = self.first.lowest().or(self.last.lowest())?;
+        let position = self.first.next_from(self.start).or(self.last.lowest())?;
         self.first.remove(position);
         self.last.remove(position);
         self.asked = Some(position);

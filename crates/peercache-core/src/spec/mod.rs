@@ -175,6 +175,16 @@ word_type!(
     }
 );
 
+word_type!(
+    /// Which copy a read asks first (P-20).
+    ReadPolicy, "read policy" {
+        /// The owner's, else the next.
+        OwnerFirst = "owner-first",
+        /// Each in turn.
+        Spread = "spread",
+    }
+);
+
 /// Declares a checked number; each has its own range and noun.
 macro_rules! number_type {
     ($(#[$doc:meta])* $name:ident, $inner:ty, $plain:ty, $max:expr, $noun:literal) => {
@@ -306,6 +316,8 @@ pub struct Policy {
     pub value_bytes_max: usize,
     /// What a read answers when no replica may serve it [`OnDown::Error`].
     pub on_down: OnDown,
+    /// Which copy a read asks first [`ReadPolicy::OwnerFirst`].
+    pub read: ReadPolicy,
 }
 
 impl Default for Policy {
@@ -318,6 +330,7 @@ impl Default for Policy {
             silence: Duration::from_millis(300),
             value_bytes_max: 1024 * 1024,
             on_down: OnDown::Error,
+            read: ReadPolicy::OwnerFirst,
         }
     }
 }

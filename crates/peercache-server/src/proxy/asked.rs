@@ -2,6 +2,7 @@
 //! its replicas are asked.
 
 use super::ask::{How, push};
+use super::core::Core;
 use super::hub::Hub;
 use super::intake::{Began, NO_PEERS};
 use super::op::Op;
@@ -50,9 +51,12 @@ impl Hub {
     }
 
     #[inline]
-    fn plan(&self, id: u32, asked: &Asked<'_>) -> Option<Plan> {
-        let mode = self.core.sessions.get(id as usize)?.plans(asked.op.mode());
-        router::plan_named(&self.core.known.topology, asked.key.placement().as_ref(), mode)
+    fn plan(&mut self, id: u32, asked: &Asked<'_>) -> Option<Plan> {
+        let Core { sessions, known, planned, .. } = &mut self.core;
+        let mode = sessions.get(id as usize)?.plans(asked.op.mode());
+        let nth = *planned;
+        *planned = nth.wrapping_add(1);
+        router::plan_named(&known.topology, asked.key.placement().as_ref(), mode, nth)
     }
 
     /// Begins a request for one key as it was planned.

@@ -44,6 +44,8 @@ pub(crate) struct Core {
     pub(crate) slots_begun: Vec<u32>,
     pub(crate) buffers: Buffers,
     pub(crate) counts: Counts,
+    /// How many requests were planned, for reads that are spread.
+    pub(crate) planned: u32,
     pub(crate) todo: Vec<Todo>,
     /// Sessions that have something to send, or may have ended.
     pub(crate) dirty: Vec<u32>,
@@ -74,6 +76,7 @@ impl Core {
             slots_begun: Vec::new(),
             buffers: Buffers::default(),
             counts: Counts::default(),
+            planned: 0,
             todo: Vec::new(),
             dirty: Vec::new(),
             held: Vec::new(),

@@ -154,8 +154,9 @@ impl Many {
         self.values.len()
     }
 
-    /// Plans the next keys, `keys_max` at most; false where the network has no peers.
-    pub(crate) fn open_window(&mut self, known: &Known, keys_max: usize) -> bool {
+    /// Plans the next keys, `keys_max` at most, together as the `nth` request of their worker; false where
+    /// the network has no peers.
+    pub(crate) fn open_window(&mut self, known: &Known, keys_max: usize, nth: u32) -> bool {
         // A client that takes its time between windows does not use up that of the peers.
         self.deadline = known.request_deadline();
         self.window += self.keys.len();
@@ -166,7 +167,8 @@ impl Many {
         let count = (self.ends.len() - self.window).min(keys_max).min(WINDOW_KEYS_MAX);
         for number in 0..count {
             let name = self.name(number as u16);
-            let plan = router::plan_reading(&known.topology, name, self.mode.unwrap_or(Mode::Fetch));
+            let mode = self.mode.unwrap_or(Mode::Fetch);
+            let plan = router::plan_reading(&known.topology, name, mode, nth);
             let Some((set, mut gather)) = plan else { return false };
             let first = gather.ask_next();
             self.keys.push(KeyInWork { set, gather, position: 0, found: None });

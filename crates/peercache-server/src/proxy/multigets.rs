@@ -44,7 +44,7 @@ impl Hub {
         // Mostly none is full, and nothing has to be planned to find that out.
         topology.indexes().find(|&peer| self.is_full(peer))?;
         let first = |key: Key<'_>| {
-            let (set, mut read) = router::plan_reading(topology, key.as_bytes(), mode)?;
+            let (set, mut read) = router::plan_reading(topology, key.as_bytes(), mode, self.core.planned)?;
             read.ask_next().map(|position| router::peer_at(&set, position))
         };
         keys.iter().filter_map(first).find(|&peer| self.is_full(peer))
@@ -65,9 +65,10 @@ impl Hub {
             if *is_changing || many.is_begun() && !has_room {
                 return;
             }
-            if !many.open_window(&core.known, keys_max) {
+            if !many.open_window(&core.known, keys_max, core.planned) {
                 many.nobody_there();
             }
+            core.planned = core.planned.wrapping_add(1);
             opened = many.in_flight;
         }
         let deadline = core.known.attempt_deadline(many.deadline);

@@ -73,6 +73,8 @@ pub(crate) struct Flush {
 pub(crate) struct Operation {
     pub(crate) process: usize,
     pub(crate) worker: usize,
+    /// How many requests its process had planned before.
+    pub(crate) nth: u32,
     pub(crate) key: usize,
     pub(crate) kind: Kind,
     pub(crate) began: Duration,
@@ -227,14 +229,15 @@ impl History {
     pub(crate) fn begin(
         &mut self,
         began: Duration,
-        (process, worker): (usize, usize),
+        (process, worker, nth): (usize, usize, u32),
         key: usize,
         kind: Kind,
         replicas: Vec<usize>,
         states: Vec<PeerState>,
     ) -> OperationId {
         let asks = Vec::new();
-        let operation = Operation { process, worker, key, kind, began, replicas, states, asks, end: None };
+        let operation =
+            Operation { process, worker, nth, key, kind, began, replicas, states, asks, end: None };
         self.operations.push(operation);
         OperationId::Key(self.operations.len() as u32 - 1)
     }

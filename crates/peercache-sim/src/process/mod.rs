@@ -48,6 +48,8 @@ pub(crate) struct Process {
     workers: Vec<Vec<Link>>,
     healers: Vec<Healer>,
     requests: BTreeMap<OperationId, Request>,
+    /// How many requests were planned.
+    planned: u32,
     /// Place, operation, key and value of writes that a peer missed; kept by a mutant only.
     missed: Vec<(usize, OperationId, String, String)>,
     flushes: BTreeMap<OperationId, Flush>,
@@ -102,6 +104,7 @@ impl Process {
             topology,
             numbers,
             requests: BTreeMap::new(),
+            planned: 0,
             missed: Vec::new(),
             flushes: BTreeMap::new(),
             entries: (0..if scenario.keeps_ledger { scenario.peers } else { 0 })
@@ -219,6 +222,6 @@ fn network(scenario: &Scenario, numbers: &[usize], vnodes: u32) -> NetworkSpec {
         replication: Replication::new(scenario.replication).expect("a scenario keeps 1 to 8 copies"),
         vnodes: Vnodes::new(vnodes).expect("a few points are in range"),
         hash: HashKind::Xxh3,
-        policy: Policy { on_down: scenario.on_down, ..Policy::default() },
+        policy: Policy { on_down: scenario.on_down, read: scenario.read, ..Policy::default() },
     }
 }

@@ -76,12 +76,15 @@ impl Process {
     pub(super) fn begin(&mut self, wish: Wish, turn: Option<Who>, stage: &mut Stage) {
         let Wish { worker, key, kind } = wish;
         let name = key_name(key);
-        let Some(plan) = self.plan(&name, &kind, stage) else { return };
+        let nth = self.planned;
+        self.planned += 1;
+        let Some(plan) = self.plan(&name, &kind, nth, stage) else { return };
         let Plan { set, gather, first } = plan;
         let replicas = set.as_slice().iter().map(|peer| self.numbers[peer.get()]).collect();
         let states = set.as_slice().iter().map(|&peer| self.topology.peer(peer).cell.state()).collect();
         let index = self.index;
-        let operation = stage.history.begin(stage.now, (index, worker), key, kind.clone(), replicas, states);
+        let operation =
+            stage.history.begin(stage.now, (index, worker, nth), key, kind.clone(), replicas, states);
         let deadline = stage.now + self.topology.policy().request;
         let answers = vec![None; set.as_slice().len()];
         let request = Request {
@@ -101,7 +104,7 @@ impl Process {
         self.step(operation, first, stage);
     }
 
-    fn plan(&self, name: &str, kind: &Kind, stage: &Stage) -> Option<Plan> {
+    fn plan(&self, name: &str, kind: &Kind, nth: u32, stage: &Stage) -> Option<Plan> {
         let key = Key::new(name.as_bytes()).expect("the simulator's keys are keys");
         let mode = match kind {
             Kind::Get => Mode::Read,
@@ -110,7 +113,8 @@ impl Process {
             Kind::Add(_) | Kind::Cas { .. } => Mode::LeaderThen(Follow::Invalidate),
             Kind::Incr => Mode::LeaderThen(Follow::Same),
         };
-        let plan = router::plan(&self.topology, key, mode)?;
+        let nth = if stage.has(Mutant::OwnerAlwaysFirst) { 0 } else { nth };
+        let plan = router::plan(&self.topology, key, mode, nth)?;
         let asks_down = stage.has(Mutant::DownAsked);
         let asks_unreadable = stage.has(Mutant::UnreadableAsked) && mode == Mode::Read;
         if !asks_down && !asks_unreadable || !matches!(mode, Mode::Read | Mode::WriteAll) {

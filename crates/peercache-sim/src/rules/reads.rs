@@ -1,4 +1,5 @@
-//! A read asks readable replicas in order, suspects last; it goes on exactly after a lost or refused attempt
+//! A read asks readable replicas in order, suspects last, from the owner on or, where reads are spread, from
+//! each equally often; it goes on exactly after a lost or refused attempt
 //! and after the miss of a replica that was warming, or has become unreadable since it was asked; so a plain
 //! miss costs one round trip. Where a replica had no trouble all the time, no read fails, and what was stored
 //! there is found.
@@ -8,6 +9,7 @@ use super::facts::Facts;
 use crate::history::{Asked, Kind, Operation, Told};
 use peercache_core::health::Phase;
 use peercache_core::replication::Outcome;
+use peercache_core::spec::ReadPolicy;
 
 pub(super) fn check(facts: &Facts<'_>) -> Vec<Found> {
     let untroubled = facts.history.untroubled();
@@ -15,7 +17,7 @@ pub(super) fn check(facts: &Facts<'_>) -> Vec<Found> {
     let judge = |(at, read): (usize, &Operation)| {
         let end = read.end.as_ref()?;
         let sound = read.replicas.iter().find(|peer| untroubled.contains(peer));
-        let what = out_of_order(read).or_else(|| match sound {
+        let what = out_of_order(read, facts.history.scenario.read).or_else(|| match sound {
             Some(&peer) => lost_for_nothing(facts, read, peer),
             None => None,
         })?;
@@ -25,24 +27,35 @@ pub(super) fn check(facts: &Facts<'_>) -> Vec<Found> {
 }
 
 /// The positions that a read may ask, in the order it has to.
-fn expected(read: &Operation) -> Vec<u8> {
+fn expected(read: &Operation, policy: ReadPolicy) -> Vec<u8> {
     let of_phase = |phases: &'static [Phase]| {
         let states = (0u8..).zip(&read.states);
         let right = states.filter(|(_, state)| state.is_readable() && phases.contains(&state.phase()));
         right.map(|(position, _)| position)
     };
+    let has_forgotten = |position: &u8| read.states[usize::from(*position)].has_forgotten();
     if read.kind == Kind::Gets {
         // The leader, whoever is suspected; those that have forgotten last.
         let may_lead = of_phase(&[Phase::Up, Phase::Warming, Phase::Suspect]);
-        let (last, first): (Vec<u8>, Vec<u8>) =
-            may_lead.partition(|position| read.states[usize::from(*position)].has_forgotten());
+        let (last, first): (Vec<u8>, Vec<u8>) = may_lead.partition(has_forgotten);
+        return [first, last].concat();
+    }
+    if policy == ReadPolicy::Spread {
+        let (mut last, mut first): (Vec<u8>, Vec<u8>) =
+            of_phase(&[Phase::Up, Phase::Warming]).partition(has_forgotten);
+        last.extend(of_phase(&[Phase::Suspect]));
+        last.sort_unstable();
+        // Multiples of the golden ratio; the core takes them in whole numbers.
+        let part = (f64::from(read.nth) * (f64::from(0x9e37_79b9_u32) / 4_294_967_296.0)).fract();
+        let start = (part * read.replicas.len() as f64) as u8;
+        first.sort_by_key(|&position| (position < start, position));
         return [first, last].concat();
     }
     of_phase(&[Phase::Up, Phase::Warming]).chain(of_phase(&[Phase::Suspect])).collect()
 }
 
-fn out_of_order(read: &Operation) -> Option<String> {
-    let expected = expected(read);
+fn out_of_order(read: &Operation, policy: ReadPolicy) -> Option<String> {
+    let expected = expected(read, policy);
     let asked: Vec<u8> = read.asks.iter().map(|asked| asked.position).collect();
     if !expected.starts_with(&asked) {
         return Some(format!("asks {asked:?} where the order is {expected:?}"));

@@ -110,7 +110,7 @@ impl Definition {
             replication: network.replication,
             vnodes: network.vnodes,
             hash: network.hash,
-            policy: Policy { on_down: network.on_down, ..settings.policy },
+            policy: Policy { on_down: network.on_down, read: network.read, ..settings.policy },
         };
         Ok(Self { spec, phases })
     }

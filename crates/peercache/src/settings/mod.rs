@@ -11,7 +11,7 @@ mod file;
 use crate::cli::words::EngineWish;
 use crate::output::Failure;
 use anyhow::{Context, Result};
-use peercache_core::spec::{HashKind, OnDown, Policy, Replication, Vnodes};
+use peercache_core::spec::{HashKind, OnDown, Policy, ReadPolicy, Replication, Vnodes};
 use std::env;
 use std::ffi::OsString;
 use std::fmt::{self, Display};
@@ -22,7 +22,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 /// The name of every setting, as in the file, with its default.
-const KEYS: [(&str, &str); 17] = [
+const KEYS: [(&str, &str); 18] = [
     ("state_dir", "state"),
     ("engine", "auto"),
     ("memory_mb", "64"),
@@ -34,6 +34,7 @@ const KEYS: [(&str, &str); 17] = [
     ("connect_ms", "200"),
     ("request_ms", "1000"),
     ("on_down", "error"),
+    ("read", "owner-first"),
     ("workers", "4"),
     ("listen", "127.0.0.1:11311"),
     ("metrics", ""),
@@ -102,7 +103,7 @@ pub(crate) struct Settings {
     pub(crate) vnodes: Vnodes,
     /// The hash of new networks.
     pub(crate) hash: HashKind,
-    /// How requests behave: time-outs, and the on-down policy of new networks.
+    /// How requests behave: time-outs, and the on-down and read policies of new networks.
     pub(crate) policy: Policy,
     /// Workers of a replay.
     pub(crate) workers: NonZeroU16,
@@ -161,6 +162,7 @@ impl Settings {
             connect: ms("connect_ms")?,
             request: ms("request_ms")?,
             on_down: from.typed::<OnDown>("on_down")?,
+            read: from.typed::<ReadPolicy>("read")?,
             ..Policy::default()
         };
         Ok(Self {

@@ -3,7 +3,7 @@
 use super::collection::Record;
 use super::{placing, text};
 use peercache_agent::supervise::ProcessIdentity;
-use peercache_core::spec::{HashKind, NetworkName, OnDown, PeerId, Replication, Vnodes};
+use peercache_core::spec::{HashKind, NetworkName, OnDown, PeerId, ReadPolicy, Replication, Vnodes};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -29,6 +29,9 @@ pub(crate) struct NetworkRecord {
     /// What a read answers when no replica can serve it.
     #[serde(with = "text")]
     pub(crate) on_down: OnDown,
+    /// Which copy a read asks first.
+    #[serde(with = "text", default = "owner_first")]
+    pub(crate) read: ReadPolicy,
     /// Whether `up` made it, so that `down` knows what to stop.
     #[serde(default)]
     pub(crate) made_by_up: bool,
@@ -57,6 +60,13 @@ pub(crate) struct Placement {
     pub(crate) hash: HashKind,
     /// What a read answers when no replica can serve it.
     pub(crate) on_down: OnDown,
+    /// Which copy a read asks first.
+    pub(crate) read: ReadPolicy,
+}
+
+/// What records of the time before there was a choice mean.
+fn owner_first() -> ReadPolicy {
+    ReadPolicy::OwnerFirst
 }
 
 impl NetworkRecord {
@@ -67,7 +77,7 @@ impl NetworkRecord {
 
     /// A network without peers.
     pub(crate) fn new(name: NetworkName, placement: Placement) -> Self {
-        let Placement { replication, vnodes, hash, on_down } = placement;
+        let Placement { replication, vnodes, hash, on_down, read } = placement;
         Self {
             schema: super::files::SCHEMA,
             name,
@@ -76,6 +86,7 @@ impl NetworkRecord {
             vnodes: hash.vnodes(vnodes),
             hash,
             on_down,
+            read,
             made_by_up: false,
             up_by: None,
             starting: Vec::new(),

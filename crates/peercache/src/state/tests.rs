@@ -1,7 +1,7 @@
 //! What a state directory keeps, in what form, and what it refuses to read.
 
 use super::*;
-use peercache_core::spec::{EngineKind, HashKind, Ketama, OnDown, Replication, Vnodes};
+use peercache_core::spec::{EngineKind, HashKind, Ketama, OnDown, ReadPolicy, Replication, Vnodes};
 use std::os::unix::fs::PermissionsExt;
 use std::thread;
 
@@ -27,6 +27,7 @@ fn network(name: &str, peers: &[&str]) -> NetworkRecord {
         vnodes: Vnodes::default(),
         hash: HashKind::Xxh3,
         on_down: OnDown::Error,
+        read: ReadPolicy::OwnerFirst,
     };
     let mut network = NetworkRecord::new(name.parse().unwrap(), placement);
     network.peers = peers.iter().map(|peer| id(peer)).collect();
@@ -192,6 +193,7 @@ fn a_ketama_ring_is_written_with_what_belongs_to_it_and_only_it() {
         vnodes: Vnodes::default(),
         hash: HashKind::Ketama(ring),
         on_down: OnDown::Error,
+        read: ReadPolicy::OwnerFirst,
     };
     let written = NetworkRecord::new("main".parse().unwrap(), placement);
     assert_eq!(written.vnodes.get(), 160);

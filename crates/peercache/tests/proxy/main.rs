@@ -15,5 +15,6 @@ mod load;
 mod network;
 mod order;
 mod refusals;
+mod spread;
 mod versions;
 mod wire;

@@ -41,7 +41,7 @@ fn base64_of(stage: &Stage, replicas: &[usize]) -> String {
     let is_theirs = |text: &String| {
         let key = MetaKey::base64(Key::new(text.as_bytes()).unwrap()).unwrap();
         let topology = stage.hub.topology();
-        let plan = router::plan_named(topology, key.placement().as_ref(), Mode::Read).unwrap();
+        let plan = router::plan_named(topology, key.placement().as_ref(), Mode::Read, 0).unwrap();
         plan.set.as_slice().iter().map(|peer| peer.get()).eq(replicas.iter().copied())
     };
     texts.into_iter().find(is_theirs).unwrap()

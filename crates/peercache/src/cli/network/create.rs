@@ -7,7 +7,8 @@ use crate::state::{NetworkRecord, Placement};
 use anyhow::Result;
 use clap::Args;
 use peercache_core::spec::{
-    EngineKind, HashKind, HashTag, Ketama, KetamaProgram, KeyHash, NetworkName, OnDown, Replication, Vnodes,
+    EngineKind, HashKind, HashTag, Ketama, KetamaProgram, KeyHash, NetworkName, OnDown, ReadPolicy,
+    Replication, Vnodes,
 };
 
 /// Create a network without peers
@@ -34,6 +35,9 @@ pub(in crate::cli) struct Create {
     /// What a read answers when no copy can be read: error or miss [default: error]
     #[arg(long, value_name = "POLICY")]
     on_down: Option<OnDown>,
+    /// Which copy a read asks first: owner-first, or each in turn: spread [default: owner-first]
+    #[arg(long, value_name = "POLICY")]
+    read: Option<ReadPolicy>,
 }
 
 impl Create {
@@ -44,6 +48,7 @@ impl Create {
             vnodes: self.vnodes.unwrap_or(settings.vnodes),
             hash: self.hash(settings.hash)?,
             on_down: self.on_down.unwrap_or(settings.policy.on_down),
+            read: self.read.unwrap_or(settings.policy.read),
         };
         let record = NetworkRecord::new(self.name, placement);
         let name = &record.name;
@@ -85,7 +90,7 @@ impl Create {
 
 /// What the network promises, in a few lines (P-01, P-14, P-20, P-21).
 fn promises(network: &NetworkRecord) -> String {
-    let NetworkRecord { replication, on_down, .. } = network;
+    let NetworkRecord { replication, on_down, read, .. } = network;
     let placement = placement(network);
     let copies = match replication.get() {
         1 => "one copy of each key: what a peer held is gone when it stops".to_owned(),
@@ -97,11 +102,15 @@ fn promises(network: &NetworkRecord) -> String {
         OnDown::Error => "an error that names the peers",
         OnDown::Miss => "a plain miss",
     };
+    let reads = match read {
+        ReadPolicy::OwnerFirst => "from the owner",
+        ReadPolicy::Spread => "from each copy in turn",
+    };
     format!(
         "  copies     {copies}\n  \
            placement  {placement}: the same in every process and version\n  \
            writes     to every live copy at once; acknowledged when all of them confirmed\n  \
-           reads      from the owner, else from the next copy; if none can be read: {unreadable}\n  \
+           reads      {reads}, else from the next copy; if none can be read: {unreadable}\n  \
            engines    {}, in any mixture\n",
         joined(EngineKind::ALL)
     )

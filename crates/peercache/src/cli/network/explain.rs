@@ -32,7 +32,7 @@ struct Explanation {
     /// Owner first.
     replicas: Vec<String>,
     copies: Vec<CopyView>,
-    /// Who would be asked first by a read that began now.
+    /// Who would be asked first by a read that began now; where reads are spread, the nearest to the owner.
     serves: Option<String>,
 }
 
@@ -42,6 +42,8 @@ struct CopyView {
     role: &'static str,
     phase: String,
     readable: bool,
+    /// Whether a read that began now may ask it first.
+    serves: bool,
     /// Who missed writes on this peer.
     outages: Vec<OutageView>,
     present: Option<bool>,
@@ -93,6 +95,7 @@ fn view(context: &Context, position: usize, copy: &Copy) -> Result<CopyView> {
         role: if position == 0 { "owner" } else { "replica" },
         phase: copy.phase.to_string(),
         readable: copy.readable,
+        serves: copy.serves,
         present: copy.item.as_ref().ok().map(Option::is_some),
         item_bytes: item.and_then(|item| item.item_bytes),
         expires_in_s: item.and_then(|item| item.expires_in_s),
@@ -129,9 +132,12 @@ fn text(explanation: &Explanation) -> String {
     let missed: String = (explanation.copies.iter())
         .flat_map(|copy| copy.outages.iter().map(|outage| outage.line(&copy.peer)))
         .collect();
-    let serves = match &explanation.serves {
-        Some(peer) => format!("a read now asks {peer} first"),
-        None => "no copy can be read now".to_owned(),
+    let serving: Vec<&str> =
+        explanation.copies.iter().filter(|copy| copy.serves).map(|copy| copy.peer.as_str()).collect();
+    let serves = match serving[..] {
+        [] => "no copy can be read now".to_owned(),
+        [peer] => format!("a read now asks {peer} first"),
+        _ => format!("reads now ask {} first, each in turn", serving.join(", ")),
     };
     format!(
         "key {key}: {by} puts it at {position} of 4294967296\n\

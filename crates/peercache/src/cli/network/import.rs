@@ -148,6 +148,7 @@ fn plan(context: &Context, state: &Reader, name: &NetworkName, fleet: &Fleet, fi
         vnodes: context.settings.vnodes,
         hash: HashKind::Ketama(fleet.ketama),
         on_down: context.settings.policy.on_down,
+        read: context.settings.policy.read,
     };
     let mut network = NetworkRecord::new(name.clone(), placement);
     network.peers = peers.iter().map(|peer| peer.id.clone()).collect();

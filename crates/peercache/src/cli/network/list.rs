@@ -13,7 +13,7 @@ impl List {
     pub(super) fn run(self, context: &Context) -> Result<Ended> {
         let networks = context.state.read(crate::state::Reader::networks)?;
         context.output.list(&networks, || {
-            let mut table = Table::new(["NAME", "REPLICATION", "VNODES", "HASH", "ON_DOWN", "PEERS"]);
+            let mut table = Table::new(["NAME", "REPLICATION", "VNODES", "HASH", "ON_DOWN", "READ", "PEERS"]);
             for network in &networks {
                 table.row([
                     network.name.to_string(),
@@ -21,6 +21,7 @@ impl List {
                     network.vnodes.to_string(),
                     network.hash.to_string(),
                     network.on_down.to_string(),
+                    network.read.to_string(),
                     if network.peers.is_empty() { "-".to_owned() } else { joined(&network.peers) },
                 ]);
             }

@@ -97,13 +97,14 @@ async fn phase(context: &Context, peer: &PeerRecord, condition: Condition) -> &'
 }
 
 fn text(view: &NetworkView<'_>) -> String {
-    let NetworkRecord { name, replication, vnodes, hash, on_down, .. } = view.network;
+    let NetworkRecord { name, replication, vnodes, hash, on_down, read, .. } = view.network;
     let hash = match hash {
         HashKind::Ketama(ketama) => format!("{hash} ({ketama})"),
         HashKind::Xxh3 | HashKind::Md5 => hash.to_string(),
     };
     let head = format!(
-        "network {name}: replication {replication}, vnodes {vnodes}, hash {hash}, on-down {on_down}\n"
+        "network {name}: replication {replication}, vnodes {vnodes}, hash {hash}, on-down {on_down}, \
+         read {read}\n"
     );
     if view.members.is_empty() {
         return format!("{head}No peers available.\n{}", served(view));

@@ -43,6 +43,7 @@ impl Prepared {
             vnodes: settings.vnodes,
             hash: settings.hash,
             on_down: settings.policy.on_down,
+            read: settings.policy.read,
         };
         let ids: Vec<PeerId> =
             (0..peers).map(|number| format!("p{number}").parse()).collect::<Result<_, _>>()?;
