@@ -3,6 +3,7 @@
 //! A wake-up is one read, all requests that are whole, one write. Nothing is read while an answer cannot be
 //! sent, so a client that does not read holds one turn's answers and no more.
 
+use crate::connections::{self, Doing};
 use crate::engine::Engine;
 use crate::session::{Session, Step};
 use std::cell::RefCell;
@@ -31,11 +32,12 @@ pub(crate) fn scratch() -> Scratch {
 /// ask.
 pub(crate) async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
     stream: S,
+    entry: &connections::Connection,
     engine: &Engine,
     scratch: &Scratch,
     drains: watch::Receiver<bool>,
 ) -> io::Result<()> {
-    let mut connection = Connection { stream, engine, session: Session::new(engine), out: Vec::new() };
+    let mut connection = Connection { stream, entry, engine, session: Session::new(engine), out: Vec::new() };
     let mut drains = Drains::new(drains);
     loop {
         let read = poll_fn(|cx| connection.poll_read(cx, scratch));
@@ -91,6 +93,8 @@ async fn has_been_silent(engine: &Engine) {
 
 struct Connection<'a, S> {
     stream: S,
+    /// What others are told of it.
+    entry: &'a connections::Connection,
     engine: &'a Engine,
     session: Session,
     out: Vec<u8>,
@@ -114,7 +118,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
             return Poll::Ready(Ok(None));
         }
         self.engine.gauges.read_bytes.fetch_add(input.len() as u64, Relaxed);
-        let step = self.session.handle_input(self.engine, input, self.engine.now(), &mut self.out);
+        let now = self.engine.now();
+        self.entry.executes(now);
+        let step = self.session.handle_input(self.engine, input, now, &mut self.out);
+        self.entry.does(Doing::Writing);
         Poll::Ready(Ok(Some(step)))
     }
 
@@ -126,6 +133,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
             self.out.clear();
             self.out.shrink_to(OUT_BYTES_KEPT);
             if step != Step::Again {
+                self.entry.does(self.session.awaits());
                 return Ok(step);
             }
             // There is more to answer, and others may have waited for their turn.

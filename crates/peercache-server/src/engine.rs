@@ -1,5 +1,6 @@
 //! What all sessions of an engine share.
 
+use crate::connections::Connections;
 use crate::crawler::Crawler;
 use crate::door::Gauges;
 use crate::options::Options;
@@ -25,6 +26,7 @@ pub struct Engine {
     /// Who may use it; none is everybody.
     pub(crate) passwords: Option<Passwords>,
     pub(crate) gauges: Arc<Gauges>,
+    pub(crate) connections: Connections,
     pub(crate) crawler: Crawler,
     pub(crate) prefixes: Prefixes,
     /// Told when a client stops the engine.
@@ -61,6 +63,7 @@ impl Engine {
             options,
             passwords,
             gauges: Arc::default(),
+            connections: Connections::default(),
             flushes: AtomicU64::new(0),
             metas: AtomicU64::new(0),
             stop: Notify::new(),

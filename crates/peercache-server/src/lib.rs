@@ -10,6 +10,7 @@
 mod background;
 mod clients;
 mod connection;
+mod connections;
 mod crawler;
 mod door;
 mod engine;

@@ -92,6 +92,9 @@ impl Server {
                 () = self.engine.stop.notified() => {}
             }
         };
+        let now = self.engine.now();
+        let enter = |listener| self.engine.connections.enter_listener(listener, now);
+        let _entered: Vec<_> = self.listeners.iter().map(enter).collect();
         let served = door::serve(self.listeners, welcome, stopped).await;
         let reclaimed = tokio::task::spawn_blocking(|| reclaimer.join()).await;
         served.and(if matches!(reclaimed, Ok(Ok(()))) { Ok(()) } else { Err(ServeError::Panicked) })

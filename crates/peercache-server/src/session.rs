@@ -5,6 +5,7 @@
 //! enough for one turn (256 KiB), even within a multiget: whoever asks for much and reads slowly makes nobody
 //! keep it for him.
 
+use crate::connections::Doing;
 use crate::engine::Engine;
 use crate::execute::{self, Done, Progress};
 use crate::login::{self, FAILURES_MAX, Login, NOT_ADMITTED};
@@ -53,6 +54,16 @@ impl Session {
     #[must_use]
     pub fn new(engine: &Engine) -> Self {
         Self { failures: engine.passwords.as_ref().map(|_| 0), ..Self::default() }
+    }
+
+    /// What it waits for between turns.
+    pub(crate) fn awaits(&self) -> Doing {
+        match self {
+            _ if self.swallow > 0 => Doing::Swallowing,
+            // A line is whole, and what it announces is not.
+            _ if self.upload.is_some() || self.held.contains(&b'\n') => Doing::Receiving,
+            _ => Doing::Reading,
+        }
     }
 
     /// Takes what the client sent and appends the answers to `out`.

@@ -2,7 +2,8 @@
 
 use crate::client::Client;
 use crate::programs::{Memcached, Running, eventually, options};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
+use std::io::Write;
 use std::net::SocketAddr;
 
 fn stats(address: SocketAddr) -> HashMap<String, String> {
@@ -126,4 +127,48 @@ fn items_are_counted_in_memcacheds_size_classes() {
     let numbers = |all: &HashMap<String, String>| all.keys().filter(|name| name.ends_with(":number")).count();
     assert_eq!(numbers(&ours), numbers(&theirs));
     assert_eq!(about(running.address, "stats slabs\r\n")["1:chunk_size"], "96");
+}
+
+/// What `stats conns` tells of each descriptor.
+fn connections(asker: &mut Client) -> Vec<HashMap<String, String>> {
+    let text = String::from_utf8(asker.ask(b"stats conns\r\n").bytes).expect("stats are text");
+    let mut all: BTreeMap<String, HashMap<String, String>> = BTreeMap::new();
+    for line in text.lines().filter_map(|line| line.strip_prefix("STAT ")) {
+        let (fd, told) = line.split_once(':').expect("a descriptor comes first");
+        let (name, value) = told.split_once(' ').expect("a name has a value");
+        all.entry(fd.to_owned()).or_default().insert(name.to_owned(), value.to_owned());
+    }
+    all.into_values().collect()
+}
+
+#[test]
+fn who_is_connected_is_told_as_memcached_tells_it() {
+    let memcached = Memcached::start();
+    let running = Running::start(options());
+    for address in [memcached.address, running.address] {
+        let mut asker = Client::connect(address);
+        let mut half = Client::connect(address);
+        half.stream.write_all(b"set k 0 0 5\r\nab").unwrap();
+        let told = |asker: &mut Client, of: &Client| {
+            let theirs = format!("tcp:{}", of.stream.local_addr().unwrap());
+            connections(asker).into_iter().find(|connection| connection["addr"] == theirs)
+        };
+        let state =
+            |asker: &mut Client, of: &Client| told(asker, of).map(|mut it| it.remove("state").unwrap());
+        eventually("half a value is waited for", || {
+            state(&mut asker, &half).as_deref() == Some("conn_nread")
+        });
+        half.stream.write_all(b"cde\r\n").unwrap();
+        eventually("a request is waited for", || state(&mut asker, &half).as_deref() == Some("conn_read"));
+        let here = format!("tcp:{address}");
+        let mine = connections(&mut asker).into_iter().find(|it| it["state"] == "conn_parse_cmd").unwrap();
+        assert_eq!((&mine["listen_addr"], &mine["secs_since_last_cmd"]), (&here, &"0".to_owned()));
+        let listener =
+            connections(&mut asker).into_iter().find(|it| it["state"] == "conn_listening").unwrap();
+        assert_eq!((&listener["addr"], listener.get("listen_addr")), (&here, None));
+        let port = half.stream.local_addr().unwrap();
+        drop(half);
+        let is_there = |it: &HashMap<String, String>| it["addr"] == format!("tcp:{port}");
+        eventually("who has gone is not told of", || !connections(&mut asker).iter().any(is_there));
+    }
 }

@@ -19,6 +19,7 @@ pub(super) fn stats(engine: &Engine, about: &[u8], arguments: &[u8], now: Now, o
         b"settings" => settings::push(engine, out),
         b"items" => classes::items(engine, out),
         b"slabs" => classes::slabs(engine, out),
+        b"conns" => conns(engine, now, out),
         // As memcached answers that was not told to count them (`-o track_sizes`).
         b"sizes" => out.extend_from_slice(b"STAT sizes_status disabled\r\n"),
         b"cachedump" => return list::cachedump(engine, arguments, now, out),
@@ -30,6 +31,12 @@ pub(super) fn stats(engine: &Engine, about: &[u8], arguments: &[u8], now: Now, o
         _ => return line(out, b"ERROR"),
     }
     line(out, b"END");
+}
+
+fn conns(engine: &Engine, now: Now, out: &mut Vec<u8>) {
+    engine.connections.tell(now, |fd, name, value| {
+        out.extend_from_slice(format!("STAT {fd}:{name} {value}\r\n").as_bytes());
+    });
 }
 
 const fn yes_no(permission: Permission) -> &'static str {
