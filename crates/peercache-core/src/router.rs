@@ -89,11 +89,10 @@ fn read(topology: &Topology, set: &ReplicaSet, nth: u32) -> ReadGather {
 #[must_use]
 pub fn read_first(topology: &Topology, set: &ReplicaSet) -> Positions {
     let (first, last, _) = readers(topology, set);
-    match first.lowest().or(last.lowest()) {
-        Some(_) if is_spread(topology) && !first.is_empty() => first,
-        Some(position) => Positions::only(position),
-        None => Positions::NONE,
+    if is_spread(topology) && !first.is_empty() {
+        return first;
     }
+    first.lowest().or(last.lowest()).map_or(Positions::NONE, Positions::only)
 }
 
 fn is_spread(topology: &Topology) -> bool {

@@ -45,14 +45,14 @@ async fn converse(
     drains: watch::Receiver<bool>,
 ) {
     let entered = engine.connections.enter(&socket, engine.now());
-    let connection = &*entered.connection;
+    let connected = &*entered.connected;
     let ended = match socket {
         Socket::Tcp(socket) => match TcpStream::from_std(socket) {
-            Ok(stream) => connection::serve(stream, connection, &engine, &scratch, drains).await,
+            Ok(stream) => connection::serve(stream, connected, &engine, &scratch, drains).await,
             Err(error) => Err(error),
         },
         Socket::Unix(socket) => match UnixStream::from_std(socket) {
-            Ok(stream) => connection::serve(stream, connection, &engine, &scratch, drains).await,
+            Ok(stream) => connection::serve(stream, connected, &engine, &scratch, drains).await,
             Err(error) => Err(error),
         },
     };

@@ -3,7 +3,7 @@
 //! A wake-up is one read, all requests that are whole, one write. Nothing is read while an answer cannot be
 //! sent, so a client that does not read holds one turn's answers and no more.
 
-use crate::connections::{self, Doing};
+use crate::connections::{Connected, Doing};
 use crate::engine::Engine;
 use crate::session::{Session, Step};
 use std::cell::RefCell;
@@ -32,12 +32,13 @@ pub(crate) fn scratch() -> Scratch {
 /// ask.
 pub(crate) async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
     stream: S,
-    entry: &connections::Connection,
+    connected: &Connected,
     engine: &Engine,
     scratch: &Scratch,
     drains: watch::Receiver<bool>,
 ) -> io::Result<()> {
-    let mut connection = Connection { stream, entry, engine, session: Session::new(engine), out: Vec::new() };
+    let mut connection =
+        Connection { stream, connected, engine, session: Session::new(engine), out: Vec::new() };
     let mut drains = Drains::new(drains);
     loop {
         let read = poll_fn(|cx| connection.poll_read(cx, scratch));
@@ -94,7 +95,7 @@ async fn has_been_silent(engine: &Engine) {
 struct Connection<'a, S> {
     stream: S,
     /// What others are told of it.
-    entry: &'a connections::Connection,
+    connected: &'a Connected,
     engine: &'a Engine,
     session: Session,
     out: Vec<u8>,
@@ -119,9 +120,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
         }
         self.engine.gauges.read_bytes.fetch_add(input.len() as u64, Relaxed);
         let now = self.engine.now();
-        self.entry.executes(now);
+        self.connected.executes(now);
         let step = self.session.handle_input(self.engine, input, now, &mut self.out);
-        self.entry.does(Doing::Writing);
+        self.connected.does(Doing::Writing);
         Poll::Ready(Ok(Some(step)))
     }
 
@@ -133,7 +134,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
             self.out.clear();
             self.out.shrink_to(OUT_BYTES_KEPT);
             if step != Step::Again {
-                self.entry.does(self.session.awaits());
+                self.connected.does(self.session.awaits());
                 return Ok(step);
             }
             // There is more to answer, and others may have waited for their turn.

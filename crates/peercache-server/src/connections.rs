@@ -46,11 +46,11 @@ impl Doing {
 
 /// All connections, and all sockets that clients can connect to, by the numbers of their descriptors.
 #[derive(Debug, Default)]
-pub(crate) struct Connections(Mutex<BTreeMap<RawFd, Arc<Connection>>>);
+pub(crate) struct Connections(Mutex<BTreeMap<RawFd, Arc<Connected>>>);
 
-/// One of them.
+/// What is known of one of them.
 #[derive(Debug)]
-pub(crate) struct Connection {
+pub(crate) struct Connected {
     /// The client's; of a listener its own.
     address: String,
     /// Where it came in; none for a listener.
@@ -59,7 +59,7 @@ pub(crate) struct Connection {
     last_command_unix_s: AtomicU64,
 }
 
-impl Connection {
+impl Connected {
     /// Notes what is done on it.
     pub(crate) fn does(&self, doing: Doing) {
         self.doing.store(doing as u8, Relaxed);
@@ -76,19 +76,19 @@ impl Connection {
     }
 }
 
-/// A connection among the others for as long as this lives.
+/// It is among them for as long as this lives.
 #[derive(Debug)]
 pub(crate) struct Entered<'a> {
     connections: &'a Connections,
     fd: RawFd,
-    pub(crate) connection: Arc<Connection>,
+    pub(crate) connected: Arc<Connected>,
 }
 
 impl Drop for Entered<'_> {
     fn drop(&mut self) {
         let mut all = self.connections.lock();
         // The number may be somebody else's by now.
-        if all.get(&self.fd).is_some_and(|there| Arc::ptr_eq(there, &self.connection)) {
+        if all.get(&self.fd).is_some_and(|there| Arc::ptr_eq(there, &self.connected)) {
             all.remove(&self.fd);
         }
     }
@@ -122,26 +122,28 @@ impl Connections {
         now: Now,
     ) -> Entered<'_> {
         let (doing, last_command_unix_s) = (AtomicU8::new(doing as u8), AtomicU64::new(now.unix_s));
-        let connection = Arc::new(Connection { address, listen_address, doing, last_command_unix_s });
-        self.lock().insert(fd, Arc::clone(&connection));
-        Entered { connections: self, fd, connection }
+        let connected = Arc::new(Connected { address, listen_address, doing, last_command_unix_s });
+        self.lock().insert(fd, Arc::clone(&connected));
+        Entered { connections: self, fd, connected }
     }
 
     /// What is told of each: a name behind the number of its descriptor, and a value.
     pub(crate) fn tell(&self, now: Now, mut tell: impl FnMut(RawFd, &str, &str)) {
-        for (&fd, connection) in self.lock().iter() {
-            let silent_s = now.unix_s.saturating_sub(connection.last_command_unix_s.load(Relaxed));
-            tell(fd, "addr", &connection.address);
-            if let Some(address) = &connection.listen_address {
+        // Nobody who connects has to wait until all is told.
+        let all = self.lock().clone();
+        for (fd, connected) in all {
+            let silent_s = now.unix_s.saturating_sub(connected.last_command_unix_s.load(Relaxed));
+            tell(fd, "addr", &connected.address);
+            if let Some(address) = &connected.listen_address {
                 tell(fd, "listen_addr", address);
             }
-            tell(fd, "state", connection.doing().word());
+            tell(fd, "state", connected.doing().word());
             tell(fd, "secs_since_last_cmd", &silent_s.to_string());
         }
     }
 
     /// Nothing that is done under the lock panics half-way.
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<RawFd, Arc<Connection>>> {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<RawFd, Arc<Connected>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
